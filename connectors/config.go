@@ -95,18 +95,20 @@ func (d ConfigDef) parse(raw map[string]string) (map[string]any, []ConfigValue) 
 		}
 		parsed[k.def.Name] = nil
 		if v.Value != nil {
-			val, err := k.parse(text)
-			for _, check := range k.checks {
-				if err == nil {
-					err = check(val)
-				}
+			shown := text
+			if k.def.Type == TypePassword {
+				shown = MaskedValue
 			}
+			val, err := k.parse(text)
 			if err != nil {
-				shown := text
-				if k.def.Type == TypePassword {
-					shown = MaskedValue
-				}
 				v.Errors = append(v.Errors, "Invalid value "+shown+" for configuration "+k.def.Name+": "+err.Error())
+				val, shown = nil, "null" // as Kafka does, which goes on to check what it could not read
+			}
+			for _, check := range k.checks {
+				if err := check(val); err != nil {
+					v.Errors = append(v.Errors, "Invalid value "+shown+" for configuration "+k.def.Name+": "+err.Error())
+					break
+				}
 			}
 			parsed[k.def.Name] = val
 		}

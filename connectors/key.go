@@ -142,6 +142,9 @@ func OneOf(values ...string) KeyOption {
 		k.def.Valid = "[" + strings.Join(values, ", ") + "]"
 		k.def.Recommended = values
 		k.checks = append(k.checks, func(v any) error {
+			if v == nil {
+				return nil // the value could not be read, which is said already
+			}
 			s := fmt.Sprint(v)
 			if slices.ContainsFunc(values, func(a string) bool { return strings.EqualFold(a, s) }) {
 				return nil
@@ -156,7 +159,10 @@ func AtLeast(lo int64) KeyOption {
 	return func(k *key) {
 		k.def.Valid = "[" + strconv.FormatInt(lo, 10) + ",...]"
 		k.checks = append(k.checks, func(v any) error {
-			if number(v) < lo {
+			switch n, ok := number(v); {
+			case !ok:
+				return errNull
+			case n < lo:
 				return errors.New("Value must be at least " + strconv.FormatInt(lo, 10))
 			}
 			return nil
@@ -169,7 +175,9 @@ func Between(lo, hi int64) KeyOption {
 	return func(k *key) {
 		k.def.Valid = fmt.Sprintf("[%d,...,%d]", lo, hi)
 		k.checks = append(k.checks, func(v any) error {
-			switch n := number(v); {
+			switch n, ok := number(v); {
+			case !ok:
+				return errNull
 			case n < lo:
 				return errors.New("Value must be at least " + strconv.FormatInt(lo, 10))
 			case n > hi:
@@ -196,6 +204,8 @@ func Check(valid string, f func(value string) error) KeyOption {
 		k.def.Valid = valid
 		k.checks = append(k.checks, func(v any) error {
 			switch t := v.(type) {
+			case nil:
+				return nil // the value could not be read, which is said already
 			case Password:
 				return f(t.Reveal())
 			case []string:
@@ -207,18 +217,21 @@ func Check(valid string, f func(value string) error) KeyOption {
 	}
 }
 
-func number(v any) int64 {
+// errNull is what Kafka says of a number that is missing or could not be read.
+var errNull = errors.New("Value must be non-null")
+
+func number(v any) (int64, bool) {
 	switch n := v.(type) {
 	case int:
-		return int64(n)
+		return int64(n), true
 	case int64:
-		return n
+		return n, true
 	case time.Duration:
-		return n.Milliseconds()
+		return n.Milliseconds(), true
 	case float64:
-		return int64(n)
+		return int64(n), true
 	default:
-		return 0
+		return 0, false
 	}
 }
 
