@@ -1,0 +1,140 @@
+package embeddedtest
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/sluice-connect/sluice/connectors"
+	"github.com/sluice-connect/sluice/worker/embedded"
+)
+
+const patience = 10 * time.Second
+
+// Start starts a broker that is closed when the test ends. Options change its configuration; without any it is one broker
+// in memory that accepts short session timeouts.
+func Start(t testing.TB, options ...func(*embedded.Config)) *embedded.Broker {
+	t.Helper()
+	cfg := embedded.Config{MinSessionTimeout: 100 * time.Millisecond}
+	for _, o := range options {
+		o(&cfg)
+	}
+	b, err := embedded.Start(cfg)
+	if err != nil {
+		t.Fatalf("starting embedded broker: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := b.Close(); err != nil {
+			t.Errorf("closing embedded broker: %v", err)
+		}
+	})
+	return b
+}
+
+// InDir keeps the broker's data in a folder.
+func InDir(dir string) func(*embedded.Config) {
+	return func(c *embedded.Config) { c.Dir = dir }
+}
+
+// On makes the broker listen on an address.
+func On(listen string) func(*embedded.Config) {
+	return func(c *embedded.Config) { c.Listen = listen }
+}
+
+// Brokers starts several brokers, for tests in which leaders move.
+func Brokers(n int) func(*embedded.Config) {
+	return func(c *embedded.Config) { c.Brokers = n }
+}
+
+// CreateTopic makes a topic.
+func CreateTopic(t testing.TB, b *embedded.Broker, topic string, partitions int) {
+	t.Helper()
+	if err := b.Cluster().CreateTopic(topic, int32(partitions), nil); err != nil {
+		t.Fatalf("creating topic %s: %v", topic, err)
+	}
+}
+
+// Record is a record to produce. Nil is null, and a zero Timestamp is now.
+type Record struct {
+	Topic      string
+	Partition  int32
+	Key, Value []byte
+	Headers    []connectors.Header
+	Timestamp  time.Time
+}
+
+// Values makes records of one partition out of texts.
+func Values(topic string, partition int32, values ...string) []Record {
+	records := make([]Record, len(values))
+	for i, v := range values {
+		records[i] = Record{Topic: topic, Partition: partition, Value: []byte(v)}
+	}
+	return records
+}
+
+// Produce appends records to their partitions, in order, and returns when all are acknowledged.
+func Produce(t testing.TB, b *embedded.Broker, records ...Record) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 6*patience)
+	defer cancel()
+	cl := client(t, b, kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	defer cl.Close()
+	batch := make([]*kgo.Record, len(records))
+	for i, r := range records {
+		batch[i] = &kgo.Record{Topic: r.Topic, Partition: r.Partition, Key: r.Key, Value: r.Value, Timestamp: r.Timestamp}
+		for _, h := range r.Headers {
+			batch[i].Headers = append(batch[i].Headers, kgo.RecordHeader{Key: h.Key, Value: h.Value})
+		}
+	}
+	if err := cl.ProduceSync(ctx, batch...).FirstErr(); err != nil {
+		t.Fatalf("producing %d records: %v", len(records), err)
+	}
+}
+
+// Committed reads the committed offsets of a consumer group; a partition without one is missing.
+func Committed(t testing.TB, b *embedded.Broker, group string) map[connectors.Partition]int64 {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	adm := kadm.NewClient(client(t, b))
+	defer adm.Close()
+	fetched, err := adm.FetchOffsets(ctx, group)
+	if err != nil {
+		t.Fatalf("fetching offsets of group %s: %v", group, err)
+	}
+	offsets := map[connectors.Partition]int64{}
+	fetched.Each(func(o kadm.OffsetResponse) {
+		if o.Err == nil && o.At >= 0 {
+			offsets[connectors.Partition{Topic: o.Topic, ID: o.Partition}] = o.At
+		}
+	})
+	return offsets
+}
+
+// AddPartitions grows a topic to this many partitions.
+func AddPartitions(t testing.TB, b *embedded.Broker, topic string, total int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	adm := kadm.NewClient(client(t, b))
+	defer adm.Close()
+	resp, err := adm.UpdatePartitions(ctx, total, topic)
+	if err == nil {
+		err = resp.Error()
+	}
+	if err != nil {
+		t.Fatalf("growing topic %s to %d partitions: %v", topic, total, err)
+	}
+}
+
+func client(t testing.TB, b *embedded.Broker, opts ...kgo.Opt) *kgo.Client {
+	t.Helper()
+	cl, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(b.Bootstrap())}, opts...)...)
+	if err != nil {
+		t.Fatalf("making Kafka client: %v", err)
+	}
+	return cl
+}
