@@ -79,7 +79,7 @@ func fromEnvironment(flags *pflag.FlagSet, lookup func(string) (string, bool)) e
 		}
 		for _, v := range values {
 			if err := flags.Set(f.Name, v); err != nil {
-				failed = fmt.Errorf("%s: not a %s", named(f.Name), f.Value.Type())
+				failed = fmt.Errorf("%s: the variable is not a valid %s", named(f.Name), f.Value.Type())
 			}
 		}
 	})

@@ -57,6 +57,7 @@ func newHandler(s settings, pub publisher, now func() time.Time, logger *slog.Lo
 	mountPage(r)
 	r.Route("/api", func(api chi.Router) {
 		api.Use(anyOrigin) // runs before routing, so that errors carry the header too (invariant 4)
+		api.Options("/select", preflight)
 		api.Method(http.MethodGet, "/select", promhttp.InstrumentHandlerDuration(svc.duration, http.HandlerFunc(svc.selectColor)))
 	})
 	r.Get("/health", svc.health)
@@ -65,21 +66,22 @@ func newHandler(s settings, pub publisher, now func() time.Time, logger *slog.Lo
 	return r
 }
 
-// anyOrigin lets pages of any origin read the answers, and answers their preflight. The header is set whether or not the request names
-// an origin, so that a cached answer suits everyone.
+// anyOrigin lets pages of any origin read the answers. The header is set whether or not the request names an origin, so that a
+// cached answer suits everyone.
 func anyOrigin(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("Access-Control-Allow-Origin", "*")
-		if r.Method == http.MethodOptions {
-			h.Set("Access-Control-Allow-Methods", "GET, OPTIONS")
-			h.Set("Access-Control-Allow-Headers", "*")
-			h.Set("Access-Control-Max-Age", "86400")
-			w.WriteHeader(http.StatusNoContent)
-			return
-		}
+		w.Header().Set("Access-Control-Allow-Origin", "*")
 		next.ServeHTTP(w, r)
 	})
+}
+
+// preflight answers a browser that asks before it sends a request with headers of its own.
+func preflight(w http.ResponseWriter, _ *http.Request) {
+	h := w.Header()
+	h.Set("Access-Control-Allow-Methods", "GET, OPTIONS")
+	h.Set("Access-Control-Allow-Headers", "*")
+	h.Set("Access-Control-Max-Age", "86400")
+	w.WriteHeader(http.StatusNoContent)
 }
 
 // selectColor publishes one pick. Nothing here waits for Kafka (invariant 1).
@@ -158,7 +160,7 @@ func notFound(w http.ResponseWriter, r *http.Request) {
 }
 
 func methodNotAllowed(routes chi.Routes) http.HandlerFunc {
-	methods := []string{http.MethodGet, http.MethodHead}
+	methods := []string{http.MethodGet, http.MethodHead, http.MethodOptions}
 	return func(w http.ResponseWriter, r *http.Request) {
 		var allowed []string
 		for _, m := range methods {

@@ -72,12 +72,13 @@ func (k *keeper) run(ctx context.Context) {
 	}
 	pause.Reset()
 	for {
-		next := k.look(ctx)
-		k.report(next)
+		before, now := *k.status.Load(), k.look(ctx)
+		k.report(now)
+		if now.Topic || now.Reachable != before.Reachable {
+			pause.Reset() // pauses grow only while the same trouble lasts
+		}
 		wait := lookEvery
-		if next.Topic {
-			pause.Reset()
-		} else {
+		if !now.Topic {
 			wait = pause.NextBackOff()
 		}
 		timer := time.NewTimer(wait)
@@ -87,6 +88,7 @@ func (k *keeper) run(ctx context.Context) {
 			return
 		case <-timer.C:
 		case <-k.kicked:
+			pause.Reset()
 			timer.Reset(kickDelay)
 			select {
 			case <-ctx.Done():
