@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -65,7 +66,7 @@ func ValidateSink(raw map[string]string) []connectors.ConfigValue {
 		i := slices.IndexFunc(values, func(v connectors.ConfigValue) bool { return v.Name == key })
 		values[i].Errors = append(values[i].Errors, message)
 	}
-	list := split(raw["topics"])
+	list := Split(raw["topics"])
 	regex := strings.TrimSpace(raw["topics.regex"])
 	switch {
 	case len(list) == 0 && regex == "":
@@ -88,7 +89,8 @@ func ValidateSink(raw map[string]string) []connectors.ConfigValue {
 	return values
 }
 
-func split(list string) []string {
+// Split cuts a list at its commas and drops blanks and empty elements.
+func Split(list string) []string {
 	var out []string
 	for _, s := range strings.Split(list, ",") {
 		if s = strings.TrimSpace(s); s != "" {
@@ -149,4 +151,28 @@ func notYet(what string) func(string) error {
 		}
 		return errors.New(what + " are not supported by this version of sluice; remove the key, or records would arrive unchanged")
 	}
+}
+
+// Notes says, a line each, which keys of a connector's configuration have no effect, and why.
+func Notes(raw map[string]string, sink []connectors.KeyDef) []string {
+	known := map[string]string{} // key to the reason why it is ignored, if it is
+	for _, k := range append(SinkDef().Keys(), sink...) {
+		known[k.Name] = k.Ignored
+	}
+	var notes []string
+	for _, key := range slices.Sorted(maps.Keys(raw)) {
+		why, ok := known[key]
+		switch {
+		case ok && why != "":
+			notes = append(notes, "configuration "+key+" has no effect: "+why)
+		case ok, key == "task.class", hasPrefix(key, "key.converter.", "value.converter.", "header.converter.", "consumer.override.", "producer.override.", "admin.override."):
+		default:
+			notes = append(notes, "configuration "+key+" is known neither to sluice nor to the plugin and has no effect")
+		}
+	}
+	return notes
+}
+
+func hasPrefix(s string, prefixes ...string) bool {
+	return slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(s, p) })
 }

@@ -196,3 +196,14 @@ func ParseWorker(props map[string]string, log *slog.Logger) (Worker, error) {
 	}
 	return w, nil
 }
+
+// Prefixed are the worker properties whose names begin with prefix, without it: the settings of the worker's converters.
+func (w Worker) Prefixed(prefix string) map[string]string {
+	out := map[string]string{}
+	for name, value := range w.props {
+		if after, ok := strings.CutPrefix(name, prefix); ok {
+			out[after] = value
+		}
+	}
+	return out
+}

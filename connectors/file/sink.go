@@ -1,0 +1,181 @@
+package file
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/sluice-connect/sluice/connectors"
+)
+
+// Version is that of the sink.
+const Version = "1.0.0"
+
+var path = connectors.String("file", "File to append to. Without it values go to standard output, which is the worker's log.",
+	connectors.WithImportance(connectors.High), connectors.WithWidth(connectors.WidthLong))
+
+// Sink writes values to a file.
+type Sink struct{}
+
+var _ connectors.Sink = Sink{}
+
+// New makes the sink.
+func New() Sink { return Sink{} }
+
+// Spec describes the sink.
+func (Sink) Spec() connectors.Spec {
+	return connectors.Spec{
+		Name:    "file",
+		Version: Version,
+		Summary: "Appends record values to a local file, one to a line.",
+		Classes: []connectors.Class{{
+			Name: "org.apache.kafka.connect.file.FileStreamSinkConnector",
+			Task: "org.apache.kafka.connect.file.FileStreamSinkTask",
+		}},
+		Config: connectors.Define(path),
+	}
+}
+
+// Start opens the file.
+func (Sink) Start(_ context.Context, cfg connectors.Config, rt connectors.Runtime) (connectors.Task, error) {
+	t := &task{
+		name: path.Get(cfg), out: stdout{}, json: rt.Records().Value == connectors.PayloadJSON,
+		written: rt.Metrics().Counter("bytes_total", "Bytes written."),
+	}
+	if t.name != "" {
+		f, err := open(t.name)
+		if err != nil {
+			return nil, failure("opening "+t.name, err)
+		}
+		t.out = f
+	}
+	return t, nil
+}
+
+// open opens a file for appending and ends a line that a killed writer left unfinished.
+func open(name string) (*os.File, error) {
+	f, err := os.OpenFile(filepath.Clean(name), os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o644)
+	if errors.Is(err, fs.ErrPermission) { // a pipe or a file that may be written only
+		f, err = os.OpenFile(filepath.Clean(name), os.O_WRONLY|os.O_APPEND, 0o644)
+	}
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err != nil || !info.Mode().IsRegular() || info.Size() == 0 {
+		return f, err
+	}
+	var last [1]byte
+	if _, err := f.ReadAt(last[:], info.Size()-1); err == nil && last[0] != '\n' {
+		if _, err := f.Write([]byte{'\n'}); err != nil {
+			return nil, errors.Join(err, f.Close())
+		}
+	}
+	return f, nil
+}
+
+type output interface {
+	io.WriteCloser
+	Sync() error
+}
+
+type stdout struct{}
+
+func (stdout) Write(p []byte) (int, error) { return os.Stdout.Write(p) }
+func (stdout) Sync() error                 { return nil }
+func (stdout) Close() error                { return nil }
+
+type task struct {
+	name    string
+	json    bool
+	out     output
+	written connectors.Counter
+}
+
+// Open takes charge of a partition; the file has no memory of offsets, so the commit decides where to begin.
+func (t *task) Open(_ context.Context, _ connectors.Partition, _ int64, ack connectors.Ack) (connectors.Writer, error) {
+	return &writer{task: t, ack: ack}, nil
+}
+
+// Stop closes the file.
+func (t *task) Stop(context.Context) error {
+	if err := t.out.Close(); err != nil {
+		return failure("closing "+t.name, err)
+	}
+	return nil
+}
+
+type writer struct {
+	task *task
+	ack  connectors.Ack
+	buf  []byte
+}
+
+func (w *writer) Resume() int64 { return -1 }
+
+// keep is the largest buffer that a writer holds on to between batches.
+const keep = 4 << 20
+
+// Write appends a batch with one call (invariant 1).
+func (w *writer) Write(_ context.Context, b *connectors.Batch) error {
+	buf := w.buf[:0]
+	for i := range b.Len() {
+		v := b.Value(i)
+		if v == nil {
+			v = null
+		}
+		start := len(buf)
+		buf = append(buf, v...)
+		if w.task.json && bytes.IndexByte(v, '\n') >= 0 {
+			blank(buf[start:])
+		}
+		buf = append(buf, '\n')
+	}
+	if cap(buf) <= keep {
+		w.buf = buf
+	}
+	if _, err := w.task.out.Write(buf); err != nil {
+		return connectors.AsError("", failure("writing to "+w.task.name, err)).At(b.Partition(), b.First())
+	}
+	w.task.written.Add(int64(len(buf)))
+	w.ack.Durable(b.Last() + 1)
+	return nil
+}
+
+// blank makes one line of a JSON document: a line feed can only stand between its tokens, where a blank means the same.
+func blank(doc []byte) {
+	for i := range doc {
+		if doc[i] == '\n' {
+			doc[i] = ' '
+		}
+	}
+}
+
+// null is what a null value looks like in the file, as in Kafka Connect.
+var null = []byte("null")
+
+func (w *writer) Flush(context.Context) error {
+	// A pipe has no disk to wait for and says so with EINVAL.
+	if err := w.task.out.Sync(); err != nil && !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, syscall.EINVAL) {
+		return failure("flushing "+w.task.name, err)
+	}
+	return nil
+}
+
+func (w *writer) Close(ctx context.Context) error { return w.Flush(ctx) }
+
+func failure(op string, err error) error {
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return connectors.Unauthorized(op, err, "give the user of the worker the right to write there")
+	case errors.Is(err, fs.ErrNotExist):
+		return connectors.Retriable(op, err, "make the folder, or change the key file")
+	default:
+		return connectors.Retriable(op, err, "look at the disk: it may be full or gone")
+	}
+}
