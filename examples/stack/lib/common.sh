@@ -1,0 +1,41 @@
+# shellcheck shell=bash
+# Words to the user, time, and the names of services and parts.
+
+say() { printf '%s\n' "$*" >&2; }
+die() { printf 'stack: %s\n' "$*" >&2; exit 1; }
+need() { [ -n "${3:-}" ] || die "usage: stack $1 $2"; } # COMMAND WHAT ARGUMENT…
+
+now_ms() { local t=${EPOCHREALTIME/[.,]/}; echo $((t / 1000)); }
+seconds() { printf '%d.%d' $(($1 / 1000)) $(($1 % 1000 / 100)); } # MILLISECONDS
+
+# expand SERVICE… sets PARTS: the processes of these services, each once.
+expand() {
+  local name i seen=" "
+  PARTS=()
+  add_part() { [[ $seen == *" $1 "* ]] || { PARTS+=("$1"); seen+="$1 "; }; }
+  for name in "$@"; do
+    case "$name" in
+      kafka | connect | elasticsearch | namenode) add_part "$name" ;;
+      hdfs)
+        add_part namenode
+        for ((i = 1; i <= STACK_DATANODES; i++)); do add_part "datanode$i"; done
+        ;;
+      datanode[1-9] | datanode[1-9][0-9])
+        ((${name#datanode} <= STACK_DATANODES)) || die "no $name: STACK_DATANODES is $STACK_DATANODES"
+        add_part "$name"
+        ;;
+      *) die "unknown service \"$name\": there are kafka, connect, hdfs, elasticsearch, namenode, datanode1, datanode2 …" ;;
+    esac
+  done
+}
+
+# service_of PART prints the service it belongs to.
+service_of() { case "$1" in namenode | datanode*) echo hdfs ;; *) echo "$1" ;; esac; }
+
+# call VERB PART runs the part's own function, for instance datanode_ready 2.
+call() {
+  case "$2" in
+    datanode*) "datanode_$1" "${2#datanode}" ;;
+    *) "${2}_$1" ;;
+  esac
+}
