@@ -1,0 +1,267 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+)
+
+// record is one record of a log. A nil value is a tombstone.
+type record struct {
+	partition int32
+	offset    int64
+	key       string
+	value     []byte
+}
+
+// write is a record to be. A nil value is a tombstone.
+type write struct {
+	key   string
+	value []byte
+}
+
+// topicLog is a compacted topic that is read to its end, tailed and written. One goroutine reads it and calls apply for every record.
+type topicLog struct {
+	client *Client
+	topic  string
+	apply  func(record)
+	log    *slog.Logger
+
+	consumer *kafka.Consumer
+	stop     chan struct{}
+	stopped  chan struct{}
+	closing  sync.Once
+	closeErr error
+
+	mu    sync.Mutex
+	next  []int64 // of each partition, the offset behind the last that was read
+	moved chan struct{}
+}
+
+// openLog opens the topic and reads it to its present end.
+func openLog(ctx context.Context, o Options, k kind, apply func(record)) (*topicLog, error) {
+	if o.Client == nil {
+		return nil, fmt.Errorf("open topic %s: no client", o.Topic)
+	}
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+
+	// The consumer connects while the topic is looked up: neither needs the other.
+	l := &topicLog{
+		client: o.Client, topic: o.Topic, apply: apply, log: o.logger().With("topic", o.Topic),
+		stop: make(chan struct{}), stopped: make(chan struct{}), moved: make(chan struct{}),
+	}
+	if err := l.connect(); err != nil {
+		return nil, err
+	}
+	n, err := ensureTopic(ctx, o, k)
+	if err != nil {
+		close(l.stopped)
+		return nil, errors.Join(err, l.consumer.Close())
+	}
+	l.next = make([]int64, n)
+	from := make([]kafka.TopicPartition, n)
+	for i := range from {
+		// A number and not "the beginning", which costs a question to the broker; should it be gone, auto.offset.reset answers.
+		from[i] = kafka.TopicPartition{Topic: &l.topic, Partition: int32(i), Offset: 0}
+	}
+	if err := l.consumer.Assign(from); err != nil {
+		close(l.stopped)
+		return nil, errors.Join(fmt.Errorf("read topic %s: %w", l.topic, err), l.consumer.Close())
+	}
+	go l.tail()
+	if err := l.refresh(ctx); err != nil {
+		return nil, errors.Join(err, l.close())
+	}
+	return l, nil
+}
+
+func (l *topicLog) connect() error {
+	conf := l.client.Props()
+	maps.DeleteFunc(conf, func(k string, _ kafka.ConfigValue) bool {
+		return k == "group.instance.id"
+	})
+	if _, ok := conf["group.id"]; !ok {
+		conf["group.id"] = "sluice" // the library insists on one; nothing joins it and nothing is committed
+	}
+	for k, v := range map[string]any{
+		"enable.auto.commit":         false,
+		"enable.auto.offset.store":   false,
+		"auto.offset.reset":          "earliest",
+		"enable.partition.eof":       true, // the end can lie behind records that are never handed out, as transaction markers
+		"fetch.wait.max.ms":          500,
+		"fetch.error.backoff.ms":     50,
+		"fetch.queue.backoff.ms":     2,
+		"queued.max.messages.kbytes": 16 << 10,
+		"check.crcs":                 true,
+		"isolation.level":            "read_committed", // Connect's leader may write in transactions
+		"allow.auto.create.topics":   false,
+	} {
+		conf[k] = v
+	}
+	c, err := kafka.NewConsumer(&conf)
+	if err != nil {
+		return fmt.Errorf("read topic %s: %w", l.topic, err)
+	}
+	l.consumer = c
+	return nil
+}
+
+// tail reads until close. Errors of the connection are the library's to mend; it goes on where it was.
+func (l *topicLog) tail() {
+	defer close(l.stopped)
+	for {
+		select {
+		case <-l.stop:
+			return
+		default:
+		}
+		switch ev := l.consumer.Poll(100).(type) {
+		case *kafka.Message:
+			if ev.TopicPartition.Error != nil {
+				l.log.Warn("reading a topic", "error", ev.TopicPartition.Error)
+				continue
+			}
+			p, o := ev.TopicPartition.Partition, int64(ev.TopicPartition.Offset)
+			l.apply(record{partition: p, offset: o, key: string(ev.Key), value: ev.Value})
+			l.advance(p, o+1)
+		case kafka.PartitionEOF:
+			l.advance(ev.Partition, int64(ev.Offset))
+		case kafka.Error:
+			l.client.complain(ev)
+			l.log.Debug("reading a topic", "error", ev)
+		}
+	}
+}
+
+func (l *topicLog) advance(partition int32, next int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if int(partition) >= len(l.next) || next <= l.next[partition] {
+		return
+	}
+	l.next[partition] = next
+	close(l.moved)
+	l.moved = make(chan struct{})
+}
+
+// read tells whether the record at an offset has been applied.
+func (l *topicLog) read(partition int32, offset int64) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.next[partition] > offset
+}
+
+// wait returns when everything before the ends has been applied.
+func (l *topicLog) wait(ctx context.Context, ends []int64) error {
+	for {
+		l.mu.Lock()
+		behind := false
+		for p, end := range ends {
+			behind = behind || l.next[p] < end
+		}
+		moved := l.moved
+		l.mu.Unlock()
+		if !behind {
+			return nil
+		}
+		select {
+		case <-moved:
+		case <-l.stopped:
+			return errClosed
+		case <-ctx.Done():
+			return fmt.Errorf("read topic %s to its end: %w", l.topic, l.client.explain(ctx.Err()))
+		}
+	}
+}
+
+// refresh reads to what is now the end.
+func (l *topicLog) refresh(ctx context.Context) error {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	// Through the client and not the consumer, whose connection is busy waiting for new records.
+	ask := make(map[kafka.TopicPartition]kafka.OffsetSpec, len(l.next))
+	for p := range l.next {
+		ask[kafka.TopicPartition{Topic: &l.topic, Partition: int32(p)}] = kafka.LatestOffsetSpec
+	}
+	ends := make([]int64, len(l.next))
+	for {
+		var r kafka.ListOffsetsResult
+		err := l.client.Admin(func(a *kafka.AdminClient) (err error) {
+			r, err = a.ListOffsets(ctx, ask, requestTimeout(ctx), kafka.SetAdminIsolationLevel(kafka.IsolationLevelReadCommitted))
+			return err
+		})
+		for tp, info := range r.ResultInfos {
+			if info.Error.Code() != kafka.ErrNoError && err == nil {
+				err = info.Error
+			}
+			ends[tp.Partition] = int64(info.Offset)
+		}
+		if err == nil {
+			return l.wait(ctx, ends)
+		}
+		var e kafka.Error
+		if ctx.Err() != nil || !errors.As(err, &e) || !(e.IsRetriable() || movedLeader(e)) {
+			return fmt.Errorf("ask for the end of topic %s: %w", l.topic, l.client.explain(err))
+		}
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// movedLeader tells of errors that pass when the brokers have agreed on who leads a partition, as of a topic just created.
+func movedLeader(e kafka.Error) bool {
+	switch e.Code() {
+	case kafka.ErrLeaderNotAvailable, kafka.ErrNotLeaderForPartition, kafka.ErrUnknownTopicOrPart, kafka.ErrUnknownPartition, kafka.ErrUnknownTopic:
+		return true
+	}
+	return false
+}
+
+// put writes records in their order and returns when they have been read back.
+func (l *topicLog) put(ctx context.Context, writes ...write) error {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("write %s to topic %s: %w", writes[0].key, l.topic, err)
+	}
+	reports := make(chan *kafka.Message, len(writes))
+	for _, w := range writes {
+		if err := l.client.produce(&l.topic, w, func(m *kafka.Message) { reports <- m }); err != nil {
+			return fmt.Errorf("write %s to topic %s: %w", w.key, l.topic, l.client.explain(err))
+		}
+	}
+	ends := make([]int64, len(l.next))
+	for range writes {
+		select {
+		case m := <-reports:
+			if err := m.TopicPartition.Error; err != nil {
+				return fmt.Errorf("write %s to topic %s: %w", m.Key, l.topic, l.client.explain(err))
+			}
+			ends[m.TopicPartition.Partition] = max(ends[m.TopicPartition.Partition], int64(m.TopicPartition.Offset)+1)
+		case <-l.stopped:
+			return errClosed
+		case <-ctx.Done():
+			return fmt.Errorf("write %s to topic %s: no answer from Kafka, which may still take the write: %w", writes[0].key, l.topic, l.client.explain(ctx.Err()))
+		}
+	}
+	return l.wait(ctx, ends)
+}
+
+// close ends the tail and waits for it.
+func (l *topicLog) close() error {
+	l.closing.Do(func() {
+		close(l.stop)
+		<-l.stopped
+		l.closeErr = l.consumer.Close()
+	})
+	return l.closeErr
+}

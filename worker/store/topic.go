@@ -1,0 +1,177 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+)
+
+// Options say where a store lives.
+type Options struct {
+	Client *Client
+	Topic  string
+	// ReplicationFactor and Partitions are those of a topic that has to be created; -1 or 0 leaves them to the broker. The config and
+	// assignment topics have one partition whatever this says.
+	ReplicationFactor, Partitions int
+	Logger                        *slog.Logger
+}
+
+// kind is what the worker's properties call a topic.
+type kind struct {
+	purpose             string // for messages: what is kept in it
+	topicProperty       string
+	replicationProperty string
+	single              bool // one partition only
+}
+
+var (
+	configKind     = kind{"connector configurations", "config.storage.topic", "config.storage.replication.factor", true}
+	statusKind     = kind{"connector and task statuses", "status.storage.topic", "status.storage.replication.factor", false}
+	assignmentKind = kind{"the placement of connectors and tasks", "assignment.storage.topic", "config.storage.replication.factor", true}
+)
+
+// ensureTopic creates the topic when it is missing, refuses one that would lose state, and gives the number of partitions.
+func ensureTopic(ctx context.Context, o Options, k kind) (int, error) {
+	if strings.TrimSpace(o.Topic) == "" {
+		return 0, fmt.Errorf("open the topic of %s: no name; set %s", k.purpose, k.topicProperty)
+	}
+	n, err := partitions(ctx, o, k)
+	if err != nil {
+		return 0, err
+	}
+	created := false
+	if n == 0 {
+		if created, err = createTopic(ctx, o, k); err != nil {
+			return 0, err
+		}
+		for n == 0 { // creation is acknowledged by the controller before every broker tells of it
+			if n, err = partitions(ctx, o, k); err != nil {
+				return 0, err
+			}
+			if n == 0 {
+				select {
+				case <-ctx.Done():
+					return 0, fmt.Errorf("open topic %s (%s): created, but not seen within the deadline: %w", o.Topic, k.topicProperty, ctx.Err())
+				case <-time.After(10 * time.Millisecond):
+				}
+			}
+		}
+	}
+	if k.single && n != 1 {
+		return 0, fmt.Errorf("topic %s, set as %s, must have a single partition, so that all workers see %s in one order, but it has %d: name another topic, or delete it and let the worker create it",
+			o.Topic, k.topicProperty, k.purpose, n)
+	}
+	if !created {
+		if err := checkCompacted(ctx, o, k); err != nil {
+			return 0, err
+		}
+	}
+	return n, nil
+}
+
+// partitions is the topic's number of partitions, 0 when it does not exist.
+func partitions(ctx context.Context, o Options, k kind) (int, error) {
+	var r kafka.DescribeTopicsResult
+	err := o.Client.Admin(func(a *kafka.AdminClient) (err error) {
+		r, err = a.DescribeTopics(ctx, kafka.NewTopicCollectionOfTopicNames([]string{o.Topic}), requestTimeout(ctx))
+		return err
+	})
+	if err == nil {
+		d := r.TopicDescriptions[0]
+		switch d.Error.Code() {
+		case kafka.ErrNoError:
+			return len(d.Partitions), nil
+		case kafka.ErrUnknownTopicOrPart, kafka.ErrUnknownTopic:
+			return 0, nil
+		default:
+			err = d.Error
+		}
+	}
+	return 0, fmt.Errorf("look up topic %s (%s): %w", o.Topic, k.topicProperty, o.Client.explain(err))
+}
+
+func createTopic(ctx context.Context, o Options, k kind) (created bool, err error) {
+	spec := kafka.TopicSpecification{
+		Topic: o.Topic, NumPartitions: o.Partitions, ReplicationFactor: o.ReplicationFactor,
+		Config: map[string]string{"cleanup.policy": "compact"},
+	}
+	if spec.NumPartitions <= 0 {
+		spec.NumPartitions = -1
+	}
+	if k.single {
+		spec.NumPartitions = 1
+	}
+	if spec.ReplicationFactor <= 0 {
+		spec.ReplicationFactor = -1
+	}
+	var r []kafka.TopicResult
+	err = o.Client.Admin(func(a *kafka.AdminClient) (err error) {
+		r, err = a.CreateTopics(ctx, []kafka.TopicSpecification{spec}, requestTimeout(ctx))
+		return err
+	})
+	if err == nil {
+		switch e := r[0].Error; e.Code() {
+		case kafka.ErrNoError:
+			o.logger().Info("created a topic", "topic", o.Topic, "for", k.purpose)
+			return true, nil
+		case kafka.ErrTopicAlreadyExists: // another worker was quicker
+			return false, nil
+		case kafka.ErrInvalidReplicationFactor:
+			return false, fmt.Errorf("create topic %s for %s with replication factor %d: the cluster has too few brokers (%w): set %s to a number of brokers that it has, or to -1 for the brokers' default",
+				o.Topic, k.purpose, o.ReplicationFactor, e, k.replicationProperty)
+		case kafka.ErrTopicAuthorizationFailed, kafka.ErrClusterAuthorizationFailed:
+			return false, fmt.Errorf("create topic %s for %s: %w: allow the worker to create it, or create it with cleanup.policy=compact and name it as %s",
+				o.Topic, k.purpose, e, k.topicProperty)
+		default:
+			err = e
+		}
+	}
+	return false, fmt.Errorf("create topic %s (%s): %w", o.Topic, k.topicProperty, o.Client.explain(err))
+}
+
+// checkCompacted refuses a topic that is not compacted only: retention would delete what is still wanted.
+func checkCompacted(ctx context.Context, o Options, k kind) error {
+	var r []kafka.ConfigResourceResult
+	err := o.Client.Admin(func(a *kafka.AdminClient) (err error) {
+		r, err = a.DescribeConfigs(ctx, []kafka.ConfigResource{{Type: kafka.ResourceTopic, Name: o.Topic}}, requestTimeout(ctx))
+		return err
+	})
+	if err == nil && r[0].Error.Code() != kafka.ErrNoError {
+		err = r[0].Error
+	}
+	var e kafka.Error
+	switch {
+	case errors.As(err, &e) && (e.Code() == kafka.ErrTopicAuthorizationFailed || e.Code() == kafka.ErrClusterAuthorizationFailed):
+		o.logger().Info("cannot check that the topic is compacted: not allowed to describe it", "topic", o.Topic)
+		return nil
+	case err != nil:
+		return fmt.Errorf("look up the configuration of topic %s (%s): %w", o.Topic, k.topicProperty, o.Client.explain(err))
+	}
+	policy := r[0].Config["cleanup.policy"].Value
+	if policy == "compact" || policy == "" {
+		return nil
+	}
+	return fmt.Errorf("topic %s, set as %s, must have cleanup.policy=compact, so that %s are not lost, but it has cleanup.policy=%s: alter the topic, or name another as %s",
+		o.Topic, k.topicProperty, k.purpose, policy, k.topicProperty)
+}
+
+func (o Options) logger() *slog.Logger {
+	if o.Logger == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return o.Logger
+}
+
+// requestTimeout gives librdkafka the context's deadline: it goes on retrying after the context has ended otherwise.
+func requestTimeout(ctx context.Context) kafka.AdminOptionRequestTimeout {
+	d, ok := ctx.Deadline()
+	if !ok {
+		return kafka.SetAdminRequestTimeout(DefaultTimeout)
+	}
+	return kafka.SetAdminRequestTimeout(max(time.Until(d), time.Millisecond))
+}
