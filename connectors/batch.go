@@ -80,6 +80,13 @@ func NewBatch(p Partition, c Columns) (*Batch, error) {
 			return nil, fmt.Errorf("%w: offset deltas do not ascend at record %d", errColumns, i)
 		}
 	}
+	// Views into an arena that is nil would be nil, and an empty value would look like null.
+	if c.Arena == nil {
+		c.Arena = []byte{}
+	}
+	if c.HeaderArena == nil {
+		c.HeaderArena = []byte{}
+	}
 	b := &Batch{partition: p, c: c, start: make([]uint32, n)}
 	pos := 0
 	for i := range n {
