@@ -9,7 +9,10 @@ import (
 	"go.uber.org/goleak"
 )
 
-var update = flag.Bool("update", false, "write golden files and the README's table anew")
+var (
+	update   = flag.Bool("update", false, "write golden files and the README's table anew")
+	pictures = flag.String("pictures", "", "folder to write screenshots of the page to")
+)
 
 // asProgram makes the test binary behave as sluice-web itself, for tests of the process as a whole.
 const asProgram = "SLUICE_WEB_TEST_AS_PROGRAM"
