@@ -197,7 +197,7 @@ func TestBrowserShowsTrouble(t *testing.T) {
 
 // The page fits phones and desktops, light and dark, and every control has a name for those who cannot see it.
 func TestPageFitsScreens(t *testing.T) {
-	const controls = `[...document.querySelectorAll("button, input")]`
+	const controls = `[...document.querySelectorAll("button[value], input")]`
 	r := startService(t, local(freePort(t)), func(s *settings) { s.shutdownTimeout = 50 * time.Millisecond })
 	tab := startBrowser(t)
 	for _, size := range []struct {
@@ -216,6 +216,10 @@ func TestPageFitsScreens(t *testing.T) {
 			)
 			overflow := look[int](t, tab, `document.documentElement.scrollWidth - innerWidth`)
 			nameless := look[int](t, tab, controls+`.filter(e => !(e.labels?.[0]?.textContent || e.textContent).trim()).length`)
+			hidden := look[bool](t, tab, `(r => r.top < 0 || r.bottom > innerHeight)(document.getElementById("message").getBoundingClientRect())`)
+			if hidden {
+				t.Errorf("%s %s: the answer is out of sight", size.name, scheme)
+			}
 			tiny := look[int](t, tab, controls+`.filter(e => {
 				const r = e.getBoundingClientRect(); return r.width < 44 || r.height < 44; }).length`)
 			if overflow > 0 || nameless > 0 || tiny > 0 {

@@ -29,11 +29,16 @@ user.addEventListener("input", () => {
   say("", "");
 });
 
-// Enter in the name field leads to the colours, rather than picking the first of them.
+// Enter in the name field leads to the first colour. The focus moves when the key comes up, or the same key press would pick that colour;
+// an Enter that ends the composition of a character (key code 229) stays in the field.
+let entered = false;
 user.addEventListener("keydown", (event) => {
-  if (event.key !== "Enter" || event.isComposing) return;
-  event.preventDefault();
-  form.querySelector("button").focus();
+  entered = event.key === "Enter" && !event.isComposing && event.keyCode !== 229;
+});
+user.addEventListener("keyup", (event) => {
+  if (!entered || event.key !== "Enter") return;
+  entered = false;
+  form.querySelector("button[value]").focus();
 });
 
 async function pick(name, button) {
