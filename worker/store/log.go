@@ -75,6 +75,10 @@ func openLog(ctx context.Context, o Options, k kind, apply func(record)) (*topic
 		close(l.stopped)
 		return nil, errors.Join(fmt.Errorf("read topic %s: %w", l.topic, err), l.consumer.Close())
 	}
+	// An assigned topic would wait up to a second for the library's timer to look for its leader. An answer that does not come leaves it at that.
+	if d, ok := ctx.Deadline(); ok {
+		_, _ = l.consumer.GetMetadata(&l.topic, false, max(1, int(time.Until(d)/time.Millisecond)))
+	}
 	go l.tail()
 	if err := l.refresh(ctx); err != nil {
 		return nil, errors.Join(err, l.close())

@@ -1,0 +1,69 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+)
+
+// group is what Kafka's coordinator says of the cluster's group.
+type group struct {
+	stable  bool
+	members []string // ids of the workers, in order
+	foreign string   // a client that is no worker
+	topic   string   // another topic that a member has partitions of
+	err     error    // why it cannot be described as a consumer group
+}
+
+func (m *Membership) describe(ctx context.Context) (group, error) {
+	var r kafka.DescribeConsumerGroupsResult
+	err := m.cfg.Client.Admin(func(a *kafka.AdminClient) (err error) {
+		timeout := 10 * time.Second
+		if d, ok := ctx.Deadline(); ok {
+			timeout = max(time.Until(d), time.Millisecond)
+		}
+		r, err = a.DescribeConsumerGroups(ctx, []string{m.cfg.GroupID}, kafka.SetAdminRequestTimeout(timeout))
+		return err
+	})
+	if err != nil {
+		return group{}, fmt.Errorf("describe group %s: %w", m.cfg.GroupID, err)
+	}
+	d := r.ConsumerGroupDescriptions[0]
+	g := group{stable: d.State == kafka.ConsumerGroupStateStable}
+	if d.Error.Code() != kafka.ErrNoError {
+		g.err = d.Error
+		return g, nil
+	}
+	for _, member := range d.Members {
+		for _, tp := range member.Assignment.TopicPartitions {
+			if *tp.Topic != m.cfg.Store.Topic() {
+				g.topic = *tp.Topic
+			}
+		}
+		id, ok := workerID(member.ClientID)
+		if !ok {
+			g.foreign = member.ClientID
+			continue
+		}
+		g.members = append(g.members, id)
+	}
+	slices.Sort(g.members)
+	return g, nil
+}
+
+// fit tells why a group cannot be joined.
+func (g group) fit(id, topic string) error {
+	const remedy = "stop its members and wait until their sessions have ended, or set another group.id"
+	switch {
+	case g.err != nil:
+		return fmt.Errorf("group %s is not one of sluice workers: %w: if Kafka Connect workers are in it, %s", id, g.err, remedy)
+	case g.topic != "":
+		return fmt.Errorf("group %s is in use by consumers of topic %s, and not of %s: %s", id, g.topic, topic, remedy)
+	case g.foreign != "":
+		return fmt.Errorf("group %s is in use by a client that is no worker, %q: %s", id, g.foreign, remedy)
+	}
+	return nil
+}

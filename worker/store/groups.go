@@ -1,0 +1,153 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+)
+
+// GroupOffset is the next offset that a consumer group reads of a partition.
+type GroupOffset struct {
+	Topic     string
+	Partition int32
+	Offset    int64
+}
+
+// Groups reads and changes what consumer groups have committed. It keeps nothing.
+type Groups struct{ client *Client }
+
+// NewGroups makes a view of the consumer groups of a cluster.
+func NewGroups(c *Client) *Groups { return &Groups{c} }
+
+// Committed lists the offsets of a group; none where there is no such group.
+func (g *Groups) Committed(ctx context.Context, group string) ([]GroupOffset, error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	var out []GroupOffset
+	err := g.client.Admin(func(a *kafka.AdminClient) error {
+		res, err := a.ListConsumerGroupOffsets(ctx, []kafka.ConsumerGroupTopicPartitions{{Group: group}})
+		if err != nil {
+			return err
+		}
+		for _, c := range res.ConsumerGroupsTopicPartitions {
+			for _, tp := range c.Partitions {
+				if tp.Error != nil {
+					return tp.Error
+				}
+				if tp.Topic != nil && tp.Offset >= 0 {
+					out = append(out, GroupOffset{*tp.Topic, tp.Partition, int64(tp.Offset)})
+				}
+			}
+		}
+		return nil
+	})
+	if isCode(err, kafka.ErrGroupIDNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list offsets of consumer group %s: %w", group, g.client.explain(err))
+	}
+	return out, nil
+}
+
+// Alter sets offsets of a group that has no members.
+func (g *Groups) Alter(ctx context.Context, group string, offsets []GroupOffset) error {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	tps := make([]kafka.TopicPartition, len(offsets))
+	for i, o := range offsets {
+		tps[i] = kafka.TopicPartition{Topic: &offsets[i].Topic, Partition: o.Partition, Offset: kafka.Offset(o.Offset)}
+	}
+	err := g.client.Admin(func(a *kafka.AdminClient) error {
+		res, err := a.AlterConsumerGroupOffsets(ctx, []kafka.ConsumerGroupTopicPartitions{{Group: group, Partitions: tps}})
+		if err != nil {
+			return err
+		}
+		var problems []error
+		for _, c := range res.ConsumerGroupsTopicPartitions {
+			for _, tp := range c.Partitions {
+				if tp.Error != nil {
+					problems = append(problems, fmt.Errorf("partition %s-%d: %w", *tp.Topic, tp.Partition, tp.Error))
+				}
+			}
+		}
+		return errors.Join(problems...)
+	})
+	if err != nil {
+		return fmt.Errorf("alter offsets of consumer group %s: %w", group, g.client.explain(err))
+	}
+	return nil
+}
+
+// Delete forgets a group that has no members, with all its offsets. A group that does not exist is forgotten already.
+func (g *Groups) Delete(ctx context.Context, group string) error {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	err := g.client.Admin(func(a *kafka.AdminClient) error {
+		res, err := a.DeleteConsumerGroups(ctx, []string{group})
+		if err != nil {
+			return err
+		}
+		for _, r := range res.ConsumerGroupResults {
+			if r.Error.Code() != kafka.ErrNoError {
+				return r.Error
+			}
+		}
+		return nil
+	})
+	if err != nil && !isCode(err, kafka.ErrGroupIDNotFound) {
+		return fmt.Errorf("delete consumer group %s: %w", group, g.client.explain(err))
+	}
+	return nil
+}
+
+// Remove forgets the offsets of some partitions of a group that has no members. Kafka's client for Go has no call for
+// it: the group is deleted and the other offsets are written again.
+func (g *Groups) Remove(ctx context.Context, group string, partitions []GroupOffset) error {
+	all, err := g.Committed(ctx, group)
+	if err != nil {
+		return err
+	}
+	rest := slices.DeleteFunc(all, func(o GroupOffset) bool {
+		return slices.ContainsFunc(partitions, func(p GroupOffset) bool { return p.Topic == o.Topic && p.Partition == o.Partition })
+	})
+	if err := g.Delete(ctx, group); err != nil || len(rest) == 0 {
+		return err
+	}
+	return g.Alter(ctx, group, rest)
+}
+
+// Empty says whether a group has no members.
+func (g *Groups) Empty(ctx context.Context, group string) (bool, error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	empty := true
+	err := g.client.Admin(func(a *kafka.AdminClient) error {
+		res, err := a.DescribeConsumerGroups(ctx, []string{group})
+		if err != nil {
+			return err
+		}
+		for _, d := range res.ConsumerGroupDescriptions {
+			if d.Error.Code() == kafka.ErrGroupIDNotFound {
+				continue
+			}
+			if d.Error.Code() != kafka.ErrNoError {
+				return d.Error
+			}
+			empty = empty && len(d.Members) == 0
+		}
+		return nil
+	})
+	if err != nil {
+		return false, fmt.Errorf("describe consumer group %s: %w", group, g.client.explain(err))
+	}
+	return empty, nil
+}
+
+func isCode(err error, code kafka.ErrorCode) bool {
+	var e kafka.Error
+	return errors.As(err, &e) && e.Code() == code
+}
