@@ -1,0 +1,108 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sluice-connect/sluice/connectors"
+)
+
+func TestValidateSink(t *testing.T) {
+	base := map[string]string{"name": "n", "connector.class": "c", "topics": "a,b"}
+	for _, tc := range []struct {
+		name   string
+		change map[string]string
+		want   []string // key: message
+	}{
+		{"good", nil, nil},
+		{"no topics", map[string]string{"topics": ""}, []string{"topics: Must configure one of", "topics.regex: Must configure one of"}},
+		{"both", map[string]string{"topics.regex": "a.*"}, []string{"topics: topics and topics.regex are mutually exclusive", "topics.regex: topics and topics.regex"}},
+		{"bad regex", map[string]string{"topics": "", "topics.regex": "a("}, []string{"topics.regex: Invalid value a( for configuration topics.regex: Invalid regex"}},
+		{"dead letters among the topics", map[string]string{"errors.deadletterqueue.topic.name": "b"}, []string{"topics: The DLQ topic 'b' may not be included"}},
+		{"tasks", map[string]string{"tasks.max": "0"}, []string{"tasks.max: Invalid value 0 for configuration tasks.max: Value must be at least 1"}},
+		{"control character", map[string]string{"name": "a\x01"}, []string{"name: Invalid value a\x01 for configuration name: String may not contain control sequences but had the following ASCII chars: 0x01"}},
+		{"transformations", map[string]string{"transforms": "x"}, []string{"transforms: Invalid value x for configuration transforms: transformations are not supported"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			raw := map[string]string{}
+			for k, v := range base {
+				raw[k] = v
+			}
+			for k, v := range tc.change {
+				raw[k] = v
+			}
+			var got []string
+			for _, v := range ValidateSink(raw) {
+				for _, e := range v.Errors {
+					got = append(got, v.Name+": "+e)
+				}
+			}
+			if len(got) != len(tc.want) {
+				t.Fatalf("got %q", got)
+			}
+			for i := range got {
+				if !strings.HasPrefix(got[i], tc.want[i]) {
+					t.Errorf("got  %s\nwant %s…", got[i], tc.want[i])
+				}
+			}
+		})
+	}
+}
+
+func TestMaskAndUnmask(t *testing.T) {
+	declared := func(k string) bool { return k == "pin" }
+	stored := map[string]string{"connection.password": "geheim", "pin": "1234", "user": "ada", "api.key": "${env:KEY}", "empty.password": ""}
+	masked := Mask(stored, declared)
+	want := map[string]string{"connection.password": "********", "pin": "********", "user": "ada", "api.key": "${env:KEY}", "empty.password": ""}
+	if diff := cmp.Diff(want, masked); diff != "" {
+		t.Fatal(diff)
+	}
+	if diff := cmp.Diff(stored, Unmask(masked, stored, declared)); diff != "" {
+		t.Fatalf("what was masked does not come back: %s", diff)
+	}
+	masked["connection.password"] = "new"
+	if got := Unmask(masked, stored, declared); got["connection.password"] != "new" || got["pin"] != "1234" {
+		t.Fatalf("%v", got)
+	}
+}
+
+func TestResolve(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "s.properties")
+	if err := os.WriteFile(file, []byte("pass = from file\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("CONFIG_TEST", "from env")
+	got, err := Resolve(map[string]string{
+		"a": "${env:CONFIG_TEST}", "b": "x${file:" + file + ":pass}y", "c": "${dir:" + dir + ":s.properties}", "d": "${vault:x:y}", "e": "${topic}",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{"a": "from env", "b": "xfrom filey", "c": "pass = from file\n", "d": "${vault:x:y}", "e": "${topic}"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Fatal(diff)
+	}
+	for _, bad := range []string{"${env:CONFIG_TEST_NOT_SET}", "${file:" + file + ":other}", "${dir:" + dir + ":../etc/passwd}", "${file:nothing}"} {
+		if _, err := Resolve(map[string]string{"k": bad}); err == nil || !strings.Contains(err.Error(), "configuration k") {
+			t.Errorf("%s: %v", bad, err)
+		}
+	}
+}
+
+func TestNotes(t *testing.T) {
+	sink := []connectors.KeyDef{{Name: "known"}, {Name: "old", Ignored: "there is no JVM"}}
+	got := Notes(map[string]string{"known": "", "old": "", "typo": "", "tasks.max": "", "value.converter.schemas.enable": "", "consumer.override.x": ""}, sink)
+	want := []string{
+		"configuration old has no effect: there is no JVM",
+		"configuration typo is known neither to sluice nor to the plugin and has no effect",
+	}
+	if !slices.Equal(got, want) {
+		t.Fatalf("%q", got)
+	}
+}
