@@ -18,7 +18,7 @@ const (
 
 const (
 	// lookEvery is how often a topic in good order is looked at again; it is also how old the answer of Status can be.
-	lookEvery = 10 * time.Second
+	lookEvery = 5 * time.Second
 	// kickDelay keeps a topic that vanishes again and again from turning the keeper into a busy loop.
 	kickDelay = 100 * time.Millisecond
 	// retryFirst and retryMost bound the pause between attempts while Kafka is away or refuses.
