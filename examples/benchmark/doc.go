@@ -1,0 +1,17 @@
+// Command benchmark measures the file sink of sluice against Kafka Connect's FileStreamSink, on one broker and one topic.
+//
+//	go run ./examples/benchmark [-records 1000000] [-rounds 5] [-converters json,string]
+//
+// # Invariants
+//
+//  1. What counts is what lies in the sink's file: the lines are counted there, and every record must be among them, once.
+//  2. The two workers take turns, round by round, in a different order each time; the results are medians over the
+//     rounds, and ratios within a round.
+//  3. Both have been warmed up by a round that is not counted. While one is measured the other idles.
+//  4. The rate is taken from the first line to the last, so that it does not count the forming of consumer groups; CPU
+//     and memory are those of the worker process and its children, from before the connector's creation to its last line.
+//
+// # Neighbours
+//
+// It uses the services of examples/stack and the binaries of `make build`.
+package main

@@ -1,0 +1,201 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/sluice-connect/sluice/examples/stack"
+)
+
+type options struct {
+	records    int
+	size       int
+	partitions int
+	rounds     int
+	converters []string
+	bin        string
+	dir        string
+}
+
+func main() {
+	var o options
+	var converters string
+	flag.IntVar(&o.records, "records", 1_000_000, "records in the topic")
+	flag.IntVar(&o.size, "size", 200, "bytes of each record")
+	flag.IntVar(&o.partitions, "partitions", 3, "partitions of the topic, and tasks of each connector")
+	flag.IntVar(&o.rounds, "rounds", 5, "counted rounds of each worker and converter")
+	flag.StringVar(&converters, "converters", "json,string", "converters to measure")
+	flag.StringVar(&o.bin, "bin", "bin", "folder with the binaries of make build")
+	flag.Parse()
+	o.converters = strings.Split(converters, ",")
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, o); err != nil {
+		fmt.Fprintln(os.Stderr, "benchmark:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, o options) error {
+	dir, err := os.MkdirTemp("", "sluice-benchmark")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	o.dir = dir
+	fmt.Println("starting Kafka and Kafka Connect …")
+	s, err := stack.Start(ctx, filepath.Join(dir, "stack"), stack.Options{
+		Env: map[string]string{"STACK_REBALANCE_DELAY_MS": "0", "STACK_KAFKA_HEAP": "1g", "STACK_CONNECT_HEAP": "2g"},
+		Log: os.Stderr,
+	}, stack.Kafka, stack.Connect)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = s.Down(context.WithoutCancel(ctx), true) }()
+
+	fmt.Printf("producing %d records of %d bytes on %d partitions …\n", o.records, o.size, o.partitions)
+	if err := produce(ctx, s.KafkaBootstrap(), o); err != nil {
+		return err
+	}
+	sluice, err := startSluice(ctx, s.KafkaBootstrap(), o)
+	if err != nil {
+		return err
+	}
+	defer sluice.stop()
+	pid, err := connectPID(s.Dir())
+	if err != nil {
+		return err
+	}
+	peers := []*peer{sluice, {name: "connect", url: s.ConnectURL(), pid: pid}}
+
+	results := map[string]map[string][]result{}
+	for _, conv := range o.converters {
+		results[conv] = map[string][]result{}
+		for round := range o.rounds + 1 {
+			order := slices.Clone(peers)
+			if round%2 == 1 {
+				slices.Reverse(order)
+			}
+			for _, p := range order {
+				r, err := p.measure(ctx, o, conv, round)
+				if err != nil {
+					return fmt.Errorf("%s, %s, round %d: %w", p.name, conv, round, err)
+				}
+				note := ""
+				if round == 0 {
+					note = "  (warm-up)"
+				} else {
+					results[conv][p.name] = append(results[conv][p.name], r)
+				}
+				fmt.Printf("%-7s %-8s round %d: %8.0f records/s  %5.2f CPU s/million  %4d MB%s\n", conv, p.name, round, r.rate, r.cpu, r.rss>>20, note)
+			}
+		}
+	}
+	report(o, results)
+	return nil
+}
+
+func startSluice(ctx context.Context, bootstrap string, o options) (*peer, error) {
+	listen, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	props := filepath.Join(o.dir, "worker.properties")
+	text := fmt.Sprintf(`bootstrap.servers=%s
+group.id=sluice-benchmark
+key.converter=org.apache.kafka.connect.storage.StringConverter
+value.converter=org.apache.kafka.connect.storage.StringConverter
+config.storage.topic=sluice-configs
+config.storage.replication.factor=1
+status.storage.topic=sluice-status
+status.storage.replication.factor=1
+listeners=http://%s
+plugin.path=%s
+`, bootstrap, listen, filepath.Join(o.bin, "plugins"))
+	if err := os.WriteFile(props, []byte(text), 0o600); err != nil {
+		return nil, err
+	}
+	log, err := os.Create(filepath.Join(o.dir, "sluice.log"))
+	if err != nil {
+		return nil, err
+	}
+	began := time.Now()
+	cmd := exec.Command(filepath.Join(o.bin, "sluice"), "worker", props) //nolint:noctx // it is stopped in order, by stop
+	cmd.Stdout, cmd.Stderr = log, log
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	p := &peer{name: "sluice", url: "http://" + listen, pid: cmd.Process.Pid, stop: func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		_ = cmd.Wait()
+		_ = log.Close()
+	}}
+	if err := p.ready(ctx); err != nil {
+		p.stop()
+		tail, _ := os.ReadFile(log.Name())
+		return nil, fmt.Errorf("%w; its log:\n%s", err, tail)
+	}
+	fmt.Printf("sluice answers REST %d ms after its start\n", time.Since(began).Milliseconds())
+	return p, nil
+}
+
+// connectPID finds the process of Kafka Connect through the stack's pid file.
+func connectPID(dir string) (int, error) {
+	matches, err := filepath.Glob(filepath.Join(dir, "*", "connect.pid"))
+	if err != nil {
+		return 0, err
+	}
+	matches = append(matches, filepath.Join(dir, "connect.pid"))
+	for _, m := range matches {
+		b, err := os.ReadFile(m)
+		if err != nil {
+			continue
+		}
+		var pid int
+		if _, err := fmt.Sscan(string(b), &pid); err == nil {
+			return pid, nil
+		}
+	}
+	return 0, fmt.Errorf("no pid file of Connect in %s", dir)
+}
+
+func report(o options, results map[string]map[string][]result) {
+	fmt.Printf("\n%d records of %d bytes, %d partitions, %d tasks; medians of %d rounds\n\n", o.records, o.size, o.partitions, o.partitions, o.rounds)
+	fmt.Println("| converter | worker | records/s | CPU s per million | resident MB | RUNNING after ms |")
+	fmt.Println("| --- | --- | --- | --- | --- | --- |")
+	for _, conv := range o.converters {
+		for _, name := range []string{"sluice", "connect"} {
+			rs := results[conv][name]
+			fmt.Printf("| %s | %s | %.0f | %.2f | %d | %d |\n", conv, name,
+				median(rs, func(r result) float64 { return r.rate }),
+				median(rs, func(r result) float64 { return r.cpu }),
+				int64(median(rs, func(r result) float64 { return float64(r.rss) }))>>20,
+				int(median(rs, func(r result) float64 { return float64(r.running.Milliseconds()) })))
+		}
+		a, b := results[conv]["sluice"], results[conv]["connect"]
+		var ratios []float64
+		for i := range a {
+			ratios = append(ratios, a[i].rate/b[i].rate)
+		}
+		slices.Sort(ratios)
+		fmt.Printf("\n%s: sluice/connect %.2f (%.2f to %.2f)\n\n", conv, ratios[len(ratios)/2], ratios[0], ratios[len(ratios)-1])
+	}
+}
+
+func median(rs []result, of func(result) float64) float64 {
+	values := make([]float64, len(rs))
+	for i, r := range rs {
+		values[i] = of(r)
+	}
+	slices.Sort(values)
+	return values[len(values)/2]
+}
