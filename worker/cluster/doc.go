@@ -11,7 +11,8 @@
 // # Invariants
 //
 //  1. A placement gives every wanted connector and every task to exactly one worker, unless there is none.
-//  2. Only the holder of the partition writes placements, and it reads the topic to its end before it does.
+//  2. Only the holder of the partition writes placements, and it reads the topic to its end before it does; while the group is
+//     still forming, so does a worker that found it empty and is alone in the last placement.
 //  3. Generations rise: a placement has a higher one than any that its writer has read.
 //  4. Work moves only when its worker is gone, or when it takes that to spread connectors and tasks evenly.
 //  5. The work of a worker that went without a word waits for it for RebalanceDelay; that of one that said good-bye does not wait.

@@ -91,8 +91,10 @@ type Membership struct {
 	done     chan struct{} // the membership has ended by itself
 
 	mu      sync.Mutex
+	presume bool // nobody else was there: lead until the group has formed
 	joined  bool
 	holds   bool // the partition, and with it the lead
+	leads   bool
 	settled bool
 	want    map[string]int
 	wanted  bool // want has been set
@@ -122,6 +124,7 @@ func Join(ctx context.Context, cfg Config) (*Membership, error) {
 			return nil, fmt.Errorf("join the cluster: %w", err)
 		}
 	}
+	m.presume = len(g.members) == 0
 	if err := m.subscribe(); err != nil {
 		return nil, fmt.Errorf("join the cluster: %w", err)
 	}
@@ -166,7 +169,7 @@ func (m *Membership) ID() string { return m.id }
 func (m *Membership) Leading() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.holds && m.err == nil
+	return m.leads && m.err == nil
 }
 
 // LeaderURL is where the leader is reached; empty while there is none.
@@ -245,7 +248,7 @@ func (m *Membership) farewell(ctx context.Context) error {
 		return fmt.Errorf("leave the cluster: %w", err)
 	}
 	m.mu.Lock()
-	want, leads := m.want, m.holds && m.wanted
+	want, leads := m.want, m.leads && m.wanted
 	m.mu.Unlock()
 	if leads {
 		next := Place(m.cfg.Store.Placement(), others, want)
@@ -294,7 +297,7 @@ func (m *Membership) trouble(e kafka.Error) {
 	m.mu.Lock()
 	first := m.err == nil
 	if first {
-		m.err, m.holds, m.joined, m.settled = err, false, false, false
+		m.err, m.presume, m.joined, m.holds, m.leads, m.settled = err, false, false, false, false, false
 		close(m.done)
 	}
 	m.mu.Unlock()
@@ -317,14 +320,15 @@ func (m *Membership) rebalanced(c *kafka.Consumer, ev kafka.Event) error {
 		if err = c.IncrementalAssign(parts); err == nil && len(parts) > 0 {
 			err = c.Pause(parts)
 		}
-		m.joined = true
+		m.joined, m.presume = true, false
 		m.holds = m.holds || len(parts) > 0
+		m.leads = m.holds
 	case kafka.RevokedPartitions:
 		if c.AssignmentLost() {
 			m.joined = false
 		}
 		if len(ev.Partitions) > 0 {
-			m.holds = false
+			m.holds, m.leads = false, false
 		}
 		m.settled = false
 		err = c.IncrementalUnassign(ev.Partitions)
@@ -354,10 +358,14 @@ func (m *Membership) run(ctx context.Context) {
 		wait := m.cfg.LookInterval
 		settled := false
 		m.mu.Lock()
-		holds, joined, want, wanted := m.holds, m.joined, m.want, m.wanted
+		if m.presume && !alone(m.cfg.Store.Placement(), m.id) {
+			m.presume = false // somebody else presumed the same, and was later
+		}
+		m.leads = m.holds || m.presume && m.wanted
+		leads, presumes, joined, want, wanted := m.leads, m.leads && !m.holds, m.joined, m.want, m.wanted
 		m.mu.Unlock()
 		switch {
-		case !holds:
+		case !leads:
 			l = nil
 			_, placed := m.cfg.Store.Placement().Workers[m.id]
 			settled = joined && placed
@@ -365,31 +373,46 @@ func (m *Membership) run(ctx context.Context) {
 		default:
 			if l == nil {
 				l = newLeader(m.cfg.RebalanceDelay)
-				m.log.Info("leading the cluster", "worker", m.id)
+				m.log.Info("leading the cluster", "worker", m.id, "group still forming", presumes)
 			}
 			var err error
-			settled, wait, err = m.lead(ctx, l, want)
+			settled, wait, err = m.lead(ctx, l, want, presumes)
 			if err != nil && ctx.Err() == nil {
 				m.log.Warn("placing the work; trying again", "error", err)
 				wait = time.Second
 			}
 		}
 		m.mu.Lock()
-		m.settled = settled && m.holds == holds && m.joined
+		m.settled = settled && m.leads == leads && (m.joined || m.presume)
 		m.mu.Unlock()
 		signal(m.changed)
 		timer.Reset(wait)
 	}
 }
 
+// alone tells whether a placement knows of no worker but this one. Such a worker, when it also finds the group empty, need not wait
+// for the group to form, for which brokers take group.initial.rebalance.delay.ms (3 s) in case others come: it leads meanwhile.
+// Should two workers that never were in a placement both do so, the topic has the placements in an order, the first sees the
+// second's and gives way.
+func alone(p Placement, id string) bool {
+	for other := range p.Workers {
+		if other != id {
+			return false
+		}
+	}
+	return true
+}
+
 // lead looks at the group and writes the placement if it has to change. It tells whether all is placed, and when to look again.
-func (m *Membership) lead(ctx context.Context, l *leader, want map[string]int) (settled bool, wait time.Duration, err error) {
+func (m *Membership) lead(ctx context.Context, l *leader, want map[string]int, presumes bool) (settled bool, wait time.Duration, err error) {
 	const soon = 50 * time.Millisecond
 	ctx, cancel := context.WithTimeout(ctx, m.cfg.SessionTimeout)
 	defer cancel()
-	g, err := m.describe(ctx)
-	if err != nil {
-		return false, 0, err
+	g := group{stable: true, members: []string{m.id}}
+	if !presumes {
+		if g, err = m.describe(ctx); err != nil {
+			return false, 0, err
+		}
 	}
 	if !g.stable || !slices.Contains(g.members, m.id) {
 		return false, soon, nil // somebody is coming or going
@@ -397,15 +420,18 @@ func (m *Membership) lead(ctx context.Context, l *leader, want map[string]int) (
 	if err := m.cfg.Store.Refresh(ctx); err != nil {
 		return false, 0, err
 	}
+	prev := m.cfg.Store.Placement()
+	if presumes && !alone(prev, m.id) {
+		return false, soon, nil
+	}
 	leaving := m.cfg.Store.Leaving()
 	for id := range leaving { // who has gone needs no mark any more
-		if !slices.Contains(g.members, id) && !l.seen[id] {
+		if !presumes && !slices.Contains(g.members, id) && !l.seen[id] {
 			if err := m.cfg.Store.PutLeaving(ctx, id, false); err != nil {
 				return false, 0, err
 			}
 		}
 	}
-	prev := m.cfg.Store.Placement()
 	next, again := l.plan(time.Now(), m.id, m.cfg.URL, prev, g.members, leaving, want)
 	if next.Generation != prev.Generation {
 		if !m.Leading() {

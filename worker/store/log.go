@@ -75,11 +75,18 @@ func openLog(ctx context.Context, o Options, k kind, apply func(record)) (*topic
 		close(l.stopped)
 		return nil, errors.Join(fmt.Errorf("read topic %s: %w", l.topic, err), l.consumer.Close())
 	}
-	// An assigned topic would wait up to a second for the library's timer to look for its leader. An answer that does not come leaves it at that.
-	if d, ok := ctx.Deadline(); ok {
-		_, _ = l.consumer.GetMetadata(&l.topic, false, max(1, int(time.Until(d)/time.Millisecond)))
-	}
-	go l.tail()
+	// An assigned topic waits up to a second for the library's timer to look for its leader, unless somebody asks. Nobody waits for
+	// the answer: when the leader is known by other means the question queues behind a fetch that waits for records.
+	asked := make(chan struct{})
+	go func() {
+		defer close(asked)
+		_, _ = l.consumer.GetMetadata(&l.topic, false, 1000)
+	}()
+	go func() {
+		defer close(l.stopped)
+		l.tail()
+		<-asked
+	}()
 	if err := l.refresh(ctx); err != nil {
 		return nil, errors.Join(err, l.close())
 	}
@@ -119,7 +126,6 @@ func (l *topicLog) connect() error {
 
 // tail reads until close. Errors of the connection are the library's to mend; it goes on where it was.
 func (l *topicLog) tail() {
-	defer close(l.stopped)
 	for {
 		select {
 		case <-l.stop:
