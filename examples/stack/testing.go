@@ -38,6 +38,7 @@ func Own(t testing.TB, opts Options, services ...Service) *Stack {
 	if opts.Log == nil {
 		opts.Log = t.Output()
 	}
+	opts.Wipe = true
 	ctx, cancel := context.WithTimeout(t.Context(), startTimeout)
 	defer cancel()
 	s, err := Start(ctx, t.TempDir(), opts, services...)

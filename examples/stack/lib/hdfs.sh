@@ -32,6 +32,8 @@ hdfs_conf() {
     property dfs.namenode.http-address "127.0.0.1:$STACK_WEBHDFS_PORT"
     property dfs.namenode.http-bind-host 127.0.0.1
     property dfs.namenode.name.dir "file://$STACK_DIR/hdfs/name"
+    # all blocks, not the default 0.999 of them, which of a few blocks means none: out of safe mode, every file can be read
+    property dfs.namenode.safemode.threshold-pct 1.0
     property dfs.namenode.safemode.extension 0
     property dfs.namenode.handler.count 5
     property dfs.namenode.service.handler.count 5
@@ -62,7 +64,8 @@ hdfs_conf() {
   echo "$dir"
 }
 
-hdfs_options() { # CONF
+# hdfs_options CONF sets OPTIONS, the JVM's.
+hdfs_options() {
   OPTIONS=(
     -XX:+UseSerialGC -Djava.net.preferIPv4Stack=true -Dhadoop.log.dir="$STACK_DIR/log" -Dhadoop.home.dir="$STACK_DIR"
     -Dorg.slf4j.simpleLogger.showDateTime=true "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd HH:mm:ss,SSS"

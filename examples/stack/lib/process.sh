@@ -16,16 +16,16 @@ recorded_parts() {
 # process_stat PID sets process_state and process_start; fails when there is no such process.
 process_stat() {
   local stat fields
-  { stat=$(<"/proc/$1/stat"); } 2>/dev/null || return 1
+  { read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 1
   read -ra fields <<<"${stat##*) }"
   process_state=${fields[0]} process_start=${fields[19]}
 }
 
-# alive PART sets pid, log_from and process_state; a dead child that nobody has reaped is not alive.
+# alive PART sets pid, log_from (where in its log this start begins) and process_state; a dead child that nobody has reaped is not alive.
 alive() {
   local start
   pid="" log_from=0
-  [ -f "$STACK_DIR/pid/$1" ] && read -r pid start log_from <"$STACK_DIR/pid/$1" || return 1
+  { read -r pid start log_from <"$STACK_DIR/pid/$1"; } 2>/dev/null || return 1
   process_stat "$pid" && [ "$process_start" = "$start" ] && [[ $process_state != [ZX] ]]
 }
 
@@ -119,7 +119,7 @@ await() { # PART…
       die "not ready after $STACK_TIMEOUT s (STACK_TIMEOUT): $report"
     fi
     if ((now - told >= 5000)); then told=$now; say "$(seconds $((now - begun))) s, waiting for $report"; fi
-    sleep 0.1
+    sleep 0.2
   done
 }
 

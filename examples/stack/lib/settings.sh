@@ -32,7 +32,7 @@ session_table() {
 STACK_DIR|data/stack in the repository|data, logs, pids and settings of this stack
 STACK_CACHE|${XDG_CACHE_HOME:-$HOME/.cache}/sluice-stack|jars, shared by all stacks
 STACK_PORTS|fixed|"free": take free ports instead of the defaults and keep them for this STACK_DIR
-STACK_TIMEOUT|120|seconds that up, start and restart wait for a service
+STACK_TIMEOUT|180|seconds that up, start and restart wait for a service
 STACK_STOP_TIMEOUT|30|seconds that down and restart wait before SIGKILL
 STACK_JAVA_HOME|JAVA_HOME, else java of the PATH|Java 17 to 23, with javac
 STACK_JAVA_OPTS||further options for every JVM
@@ -60,7 +60,7 @@ session_settings() {
   [[ $STACK_CACHE == /* ]] || STACK_CACHE="$PWD/$STACK_CACHE"
   STACK_PORTS="${STACK_PORTS:-fixed}"
   case "$STACK_PORTS" in fixed | free) ;; *) die "STACK_PORTS \"$STACK_PORTS\": fixed or free" ;; esac
-  STACK_TIMEOUT="${STACK_TIMEOUT:-120}"
+  STACK_TIMEOUT="${STACK_TIMEOUT:-180}"
   STACK_STOP_TIMEOUT="${STACK_STOP_TIMEOUT:-30}"
   local home="${STACK_JAVA_HOME:-${JAVA_HOME:-}}"
   JAVA="${home:+$home/bin/}java"
@@ -117,14 +117,14 @@ listening() { grep -qsE ":$(printf '%04X' "$1") [0-9A-F]+:0000 0A" /proc/net/tcp
 # claim_ports prints the first port of a block of 64 that belongs to this STACK_DIR. Blocks lie below the ports that the
 # system gives to clients and to listeners on port 0, so that a killed service finds its port free again.
 claim_ports() {
-  local claims="$STACK_CACHE/ports" block owner i port
+  local claims="$STACK_CACHE/ports" block owner dir i port
   mkdir -p "$claims"
   (
     flock 8
     for owner in "$claims"/[0-9]*; do
-      [ -f "$owner" ] || continue
-      if [ "$(<"$owner")" = "$STACK_DIR" ]; then echo "${owner##*/}"; return; fi
-      [ -f "$(<"$owner")/env" ] || rm -f "$owner" # its stack was wiped away
+      { read -r dir <"$owner"; } 2>/dev/null || continue
+      if [ "$dir" = "$STACK_DIR" ]; then echo "${owner##*/}"; return; fi
+      [ -f "$dir/env" ] || rm -f "$owner" # its stack was wiped away
     done
     for ((i = 0; i < 500; i++)); do
       block=$((20032 + SRANDOM % 198 * 64))
@@ -141,8 +141,9 @@ claim_ports() {
 }
 
 release_ports() {
-  local claim
+  local claim dir
   for claim in "$STACK_CACHE/ports"/[0-9]*; do
-    if [ -f "$claim" ] && [ "$(<"$claim")" = "$STACK_DIR" ]; then rm -f "$claim"; fi
+    { read -r dir <"$claim"; } 2>/dev/null || continue
+    [ "$dir" != "$STACK_DIR" ] || rm -f "$claim"
   done
 }
