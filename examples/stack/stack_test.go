@@ -67,6 +67,7 @@ func TestScriptRefuses(t *testing.T) {
 		{"folder that is no URI path", []string{"STACK_DIR=/tmp/a b"}, []string{"up"}, `STACK_DIR "/tmp/a b"`},
 		{"ports neither fixed nor free", []string{"STACK_PORTS=any"}, []string{"up"}, `STACK_PORTS "any"`},
 		{"datanodes out of range", []string{"STACK_DATANODES=20"}, []string{"up", "kafka"}, `STACK_DATANODES "20": 1 to 19`},
+		{"no java", []string{"STACK_JAVA_HOME=/nowhere"}, []string{"up", "kafka"}, "set STACK_JAVA_HOME"},
 		{"wipe of one service", nil, []string{"down", "--wipe", "kafka"}, "name no service with it"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

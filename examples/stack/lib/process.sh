@@ -73,7 +73,7 @@ java_exec() {
 
 check_java() {
   local version
-  version=$("$JAVA" -version 2>&1 | sed -n 's/.* version "\([0-9]*\).*/\1/p')
+  version=$({ "$JAVA" -version || true; } 2>&1 | sed -n 's/.* version "\([0-9]*\).*/\1/p')
   [ -n "$version" ] || die "no java found: install a JDK 17, or set STACK_JAVA_HOME"
   ((version >= 17 && version <= 23)) || die "java $version does not run all services: set STACK_JAVA_HOME to a JDK 17 to 23"
 }

@@ -99,7 +99,7 @@ settings_for_start() {
     fi
     [[ $name != *_PORT ]] || offset=$((offset + 1))
   done < <(settings_table)
-  [[ $STACK_DATANODES =~ ^[0-9]+$ ]] && ((STACK_DATANODES >= 1 && STACK_DATANODES <= 19)) || die "STACK_DATANODES \"$STACK_DATANODES\": 1 to 19"
+  [[ $STACK_DATANODES =~ ^([1-9]|1[0-9])$ ]] || die "STACK_DATANODES \"$STACK_DATANODES\": 1 to 19"
   while IFS='|' read -r _ name _ _; do printf '%s=%s\n' "$name" "${!name}"; done < <(settings_table) >"$STACK_DIR/env.new"
   mv "$STACK_DIR/env.new" "$STACK_DIR/env"
 }
