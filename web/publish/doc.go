@@ -6,7 +6,7 @@
 //
 //	Publish ─> queue (a channel) ─> forwarder ─> librdkafka ─> Kafka
 //	   │             ▲                                │
-//	 ledger          └── topic missing: once more ── reports ─> ledger
+//	 ledger          └── refused for now: once more ── reports ─> ledger
 //
 // The buffer is the queue and librdkafka's own queue together. One ledger counts both, so there is one bound; the
 // channel in front exists because librdkafka alone would lose events in the cases of invariant 5. Handing over is a move,
@@ -22,11 +22,11 @@
 //  3. Accepted = delivered + failed + buffered in every [Counts] that can be observed, not only at rest: the ledger changes
 //     all of them under one lock. Every event accepted is settled exactly once.
 //  4. Accepted events do not expire: message.timeout.ms is 0, so what is buffered when Kafka goes away is delivered when it
-//     is back, whenever that is. An event fails only when Kafka refuses it for good, or when the service has to stop while
-//     Kafka is away.
+//     is back, whenever that is. An event fails only when Kafka refuses it for its own sake, or when the service has to stop
+//     while Kafka is away.
 //  5. No event is handed to the client before the topic is known to exist, and one that comes back because the topic has
-//     vanished goes round once more. librdkafka alone would fail both for good, and its metadata requests would let a broker
-//     create the topic with the wrong number of partitions.
+//     vanished, or because the service may not write to it, goes round once more. librdkafka alone would fail them all for good, and
+//     its metadata requests would let a broker create the topic with the wrong number of partitions.
 //  6. After [Publisher.Close] nothing is buffered and no goroutine is left; what was not delivered is counted as failed.
 //  7. No value of an event and no value of a producer property is ever logged.
 //

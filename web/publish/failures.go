@@ -1,6 +1,7 @@
 package publish
 
 import (
+	"context"
 	"log/slog"
 	"maps"
 	"slices"
@@ -8,23 +9,25 @@ import (
 	"time"
 )
 
-// failureWindow is the least time between two log lines about events that failed for the same reason.
+// failureWindow is the least time between two log lines about events that had the same trouble.
 const failureWindow = 10 * time.Second
 
-// failureLog logs the first failure of a kind at once and the rest as one line with their number in each window, so that a
-// burst of failures neither floods the log nor goes unseen.
+// failureLog logs the first event with a trouble at once and the rest as one line with their number in each window, so that a burst of
+// failures neither floods the log nor goes unseen.
 type failureLog struct {
-	logger *slog.Logger
+	logger  *slog.Logger
+	level   slog.Level
+	message string
 
 	mu    sync.Mutex
-	kinds map[string]int64 // reason → failures since the last line; present while its window lasts
+	kinds map[string]int64 // reason → events since the last line; present while its window lasts
 }
 
-func newFailureLog(logger *slog.Logger) *failureLog {
-	return &failureLog{logger: logger, kinds: make(map[string]int64)}
+func newFailureLog(logger *slog.Logger, level slog.Level, message string) *failureLog {
+	return &failureLog{logger: logger, level: level, message: message, kinds: make(map[string]int64)}
 }
 
-// add records one failure. Reasons are Kafka's error texts, a small closed set.
+// add records one event. Reasons are Kafka's error texts, a small closed set.
 func (f *failureLog) add(reason string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -33,7 +36,7 @@ func (f *failureLog) add(reason string) {
 		return
 	}
 	f.kinds[reason] = 0
-	f.logger.Error("event not delivered", "reason", reason, "events", 1)
+	f.log(reason, 1)
 }
 
 // flush ends a window: it logs what came together, and forgets reasons that were quiet.
@@ -47,6 +50,10 @@ func (f *failureLog) flush() {
 			continue
 		}
 		f.kinds[reason] = 0
-		f.logger.Error("events not delivered", "reason", reason, "events", n)
+		f.log(reason, n)
 	}
+}
+
+func (f *failureLog) log(reason string, events int64) {
+	f.logger.Log(context.Background(), f.level, f.message, "reason", reason, "events", events)
 }

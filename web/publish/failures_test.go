@@ -53,18 +53,18 @@ func plainLogger(out io.Writer) *slog.Logger {
 // A burst of 1000 failures is two lines, and the numbers on them add up.
 func TestFailureLogAggregates(t *testing.T) {
 	var out logBuffer
-	f := newFailureLog(plainLogger(&out))
+	f := newFailureLog(plainLogger(&out), slog.LevelError, "events not delivered")
 	for range 1000 {
 		f.add("refused")
 	}
-	want := []string{`msg="event not delivered" reason=refused events=1`}
+	want := []string{`msg="events not delivered" reason=refused events=1`}
 	if diff := cmp.Diff(want, out.lines()); diff != "" {
 		t.Fatalf("first failure (-want +got):\n%s", diff)
 	}
 	f.add("too large")
 	f.flush()
 	want = []string{
-		`msg="event not delivered" reason="too large" events=1`,
+		`msg="events not delivered" reason="too large" events=1`,
 		`msg="events not delivered" reason=refused events=999`,
 	}
 	if diff := cmp.Diff(want, out.lines()); diff != "" {
@@ -96,7 +96,7 @@ func TestReportsCloseFailureWindows(t *testing.T) {
 				t.Fatal(err)
 			}
 			m := &kafka.Message{Value: []byte("abc")}
-			m.TopicPartition.Error = kafka.NewError(kafka.ErrTopicAuthorizationFailed, "not allowed", false)
+			m.TopicPartition.Error = kafka.NewError(kafka.ErrMsgSizeTooLarge, "too large", false)
 			events <- m
 		}
 		refuse()

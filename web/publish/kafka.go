@@ -61,10 +61,12 @@ func (c *kafkaCluster) create(ctx context.Context, partitions, replication int) 
 	return nil
 }
 
-// topicIsMissing tells whether Kafka, or the client's picture of it, denies that the topic exists.
-func topicIsMissing(err error) bool {
+// mayPass tells whether an event was refused for the sake of the topic or of the right to write to it, which somebody can put in
+// order, and not for its own.
+func mayPass(err error) bool {
 	switch codeOf(err) {
-	case kafka.ErrUnknownTopic, kafka.ErrUnknownTopicOrPart, kafka.ErrUnknownPartition:
+	case kafka.ErrUnknownTopic, kafka.ErrUnknownTopicOrPart, kafka.ErrUnknownPartition,
+		kafka.ErrTopicAuthorizationFailed, kafka.ErrClusterAuthorizationFailed:
 		return true
 	default:
 		return false

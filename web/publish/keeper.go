@@ -19,12 +19,13 @@ const (
 const (
 	// lookEvery is how often a topic in good order is looked at again; it is also how old the answer of Status can be.
 	lookEvery = 5 * time.Second
-	// kickDelay keeps a topic that vanishes again and again from turning the keeper into a busy loop.
-	kickDelay = 100 * time.Millisecond
-	// retryFirst and retryMost bound the pause between attempts while Kafka is away or refuses.
+	// retryFirst and retryMost bound the pause before another attempt while Kafka is away or refuses.
 	retryFirst = 200 * time.Millisecond
 	retryMost  = 5 * time.Second
 )
+
+// justCreated is the problem of a topic that the brokers do not know yet. It passes by itself.
+const justCreated = "the topic has just been created"
 
 // Status is what the keeper saw when it last looked.
 type Status struct {
@@ -47,7 +48,7 @@ type keeper struct {
 	gate    *gate
 	logger  *slog.Logger
 	status  atomic.Pointer[Status]
-	kicked  chan struct{} // somebody found the topic missing
+	kicked  chan struct{} // Kafka refused an event for the topic's sake
 }
 
 func newKeeper(c cluster, g *gate, logger *slog.Logger) *keeper {
@@ -56,8 +57,9 @@ func newKeeper(c cluster, g *gate, logger *slog.Logger) *keeper {
 	return k
 }
 
-// topicMissing tells the keeper that Kafka denied the topic; nothing is forwarded until the keeper has looked.
-func (k *keeper) topicMissing() {
+// refused tells the keeper that Kafka took no event for the topic's sake; nothing is forwarded until the keeper has looked, after a
+// pause that grows when it happens again and again.
+func (k *keeper) refused() {
 	k.gate.shut()
 	select {
 	case k.kicked <- struct{}{}:
@@ -74,7 +76,7 @@ func (k *keeper) run(ctx context.Context) {
 	for {
 		before, now := *k.status.Load(), k.look(ctx)
 		k.report(now)
-		if now.Topic || now.Reachable != before.Reachable {
+		if now.Reachable != before.Reachable {
 			pause.Reset() // pauses grow only while the same trouble lasts
 		}
 		wait := lookEvery
@@ -87,9 +89,11 @@ func (k *keeper) run(ctx context.Context) {
 			timer.Stop()
 			return
 		case <-timer.C:
+			if now.Topic {
+				pause.Reset() // all went well for a while
+			}
 		case <-k.kicked:
-			pause.Reset()
-			timer.Reset(kickDelay)
+			timer.Reset(pause.NextBackOff())
 			select {
 			case <-ctx.Done():
 				timer.Stop()
@@ -118,7 +122,7 @@ func (k *keeper) look(ctx context.Context) Status {
 		return Status{Reachable: true, Problem: err.Error()}
 	}
 	k.logger.Info("created the topic", "partitions", topicPartitions, "replication", replication)
-	return Status{Reachable: true, Problem: "the topic has just been created"}
+	return Status{Reachable: true, Problem: justCreated}
 }
 
 // report stores what was seen and logs it when it differs from the last time.
@@ -127,9 +131,10 @@ func (k *keeper) report(now Status) {
 	if *before == now {
 		return
 	}
-	if now.Topic {
+	switch {
+	case now.Topic:
 		k.logger.Info("Kafka is reachable and the topic exists")
-		return
+	case now.Problem != justCreated:
+		k.logger.Warn("events wait in the buffer", "reachable", now.Reachable, "problem", now.Problem)
 	}
-	k.logger.Warn("events wait in the buffer", "reachable", now.Reachable, "problem", now.Problem)
 }

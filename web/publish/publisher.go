@@ -51,6 +51,7 @@ type Publisher struct {
 	gate     *gate
 	keeper   *keeper
 	failures *failureLog
+	retries  *failureLog
 	latency  prometheus.Histogram
 	producer producer
 
@@ -100,7 +101,8 @@ func newPublisher(cfg Config, to producer, c cluster) *Publisher {
 		ledger:   newLedger(cfg.BufferEvents, cfg.BufferBytes),
 		queue:    make(chan event, cfg.BufferEvents), // invariant 1
 		gate:     &gate{},
-		failures: newFailureLog(logger),
+		failures: newFailureLog(logger, slog.LevelError, "events not delivered"),
+		retries:  newFailureLog(logger, slog.LevelWarn, "events refused for now, they will be sent again"),
 		latency:  newDeliveryHistogram(),
 		producer: to,
 	}
@@ -165,8 +167,8 @@ func (p *Publisher) hand(e event) {
 				return
 			case <-time.After(queueFullPause):
 			}
-		case topicIsMissing(err):
-			p.again(e)
+		case mayPass(err):
+			p.again(e, err)
 			return
 		default:
 			p.fail(e.value, err)
@@ -175,10 +177,11 @@ func (p *Publisher) hand(e event) {
 	}
 }
 
-// again puts an event back in the queue until the topic is there (invariant 5). It still has its place in the ledger, so
+// again puts an event back in the queue until the topic is in order (invariant 5). It still has its place in the ledger, so
 // there is a slot for it.
-func (p *Publisher) again(e event) {
-	p.keeper.topicMissing()
+func (p *Publisher) again(e event, err error) {
+	p.retries.add(err.Error())
+	p.keeper.refused()
 	p.queue <- e
 }
 
@@ -192,11 +195,15 @@ func (p *Publisher) fail(value []byte, err error) {
 func (p *Publisher) reports(events <-chan kafka.Event) {
 	window := time.NewTicker(failureWindow)
 	defer window.Stop()
-	defer p.failures.flush()
+	flush := func() {
+		p.failures.flush()
+		p.retries.flush()
+	}
+	defer flush()
 	for {
 		select {
 		case <-window.C:
-			p.failures.flush()
+			flush()
 		case e, ok := <-events:
 			if !ok {
 				return
@@ -226,8 +233,8 @@ func (p *Publisher) settle(m *kafka.Message) {
 		if p.logger.Enabled(context.Background(), slog.LevelDebug) {
 			p.logger.Debug("event delivered", "partition", m.TopicPartition.Partition, "offset", int64(m.TopicPartition.Offset))
 		}
-	case topicIsMissing(err) && p.stopping.Err() == nil:
-		p.again(event{value: m.Value, at: m.Timestamp.UnixMilli()})
+	case mayPass(err) && p.stopping.Err() == nil:
+		p.again(event{value: m.Value, at: m.Timestamp.UnixMilli()}, err)
 	default:
 		p.fail(m.Value, err)
 	}

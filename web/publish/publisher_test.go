@@ -30,6 +30,7 @@ const (
 	queueFull
 	missingAtOnce
 	missingLater
+	deniedLater
 	outcomes // how many there are
 )
 
@@ -44,8 +45,10 @@ func (p *fickleProducer) Produce(m *kafka.Message, _ chan kafka.Event) error {
 		return kafka.NewError(kafka.ErrUnknownTopic, "no topic", false)
 	case missingLater:
 		report.TopicPartition.Error = kafka.NewError(kafka.ErrUnknownTopicOrPart, "no topic", false)
+	case deniedLater:
+		report.TopicPartition.Error = kafka.NewError(kafka.ErrTopicAuthorizationFailed, "not allowed", false)
 	case refusedLater:
-		report.TopicPartition.Error = kafka.NewError(kafka.ErrTopicAuthorizationFailed, "no", false)
+		report.TopicPartition.Error = kafka.NewError(kafka.ErrInvalidRecord, "no", false)
 	case stored:
 		p.stored[string(m.Value)]++
 	}
