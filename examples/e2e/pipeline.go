@@ -1,0 +1,360 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+var build struct {
+	once sync.Once
+	dir  string
+	err  error
+}
+
+// binaries builds sluice, sluice-web and the plugins once for a test binary and gives their folder.
+func binaries(t testing.TB) string {
+	t.Helper()
+	build.once.Do(func() {
+		build.dir, build.err = os.MkdirTemp("", "sluice-bin")
+		if build.err != nil {
+			return
+		}
+		for out, pkg := range map[string]string{
+			"sluice": "worker", "sluice-web": "web", "plugins/file": "plugins/file", "plugins/hdfs": "plugins/hdfs", "plugins/elasticsearch": "plugins/elasticsearch",
+		} {
+			cmd := exec.Command("go", "build", "-o", filepath.Join(build.dir, out), "github.com/sluice-connect/sluice/"+pkg)
+			if b, err := cmd.CombinedOutput(); err != nil {
+				build.err = fmt.Errorf("building %s: %w\n%s", pkg, err, b)
+				return
+			}
+		}
+	})
+	if build.err != nil {
+		t.Fatal(build.err)
+	}
+	return build.dir
+}
+
+func removeBinaries() {
+	if build.dir != "" {
+		_ = os.RemoveAll(build.dir)
+	}
+}
+
+// seed gives a random source whose seed is printed.
+func seed(t testing.TB) *rand.Rand {
+	t.Helper()
+	n := uint64(time.Now().UnixNano())
+	if s := os.Getenv("SLUICE_SEED"); s != "" {
+		var err error
+		if n, err = strconv.ParseUint(s, 10, 64); err != nil {
+			t.Fatalf("SLUICE_SEED: %v", err)
+		}
+	}
+	t.Logf("seed: SLUICE_SEED=%d", n)
+	return rand.New(rand.NewPCG(n, n))
+}
+
+// process is a program that a test runs, kills and starts again.
+type process struct {
+	t    testing.TB
+	path string
+	args []string
+	env  []string
+	log  string
+
+	mu  sync.Mutex
+	cmd *exec.Cmd
+	end chan struct{}
+}
+
+func start(t testing.TB, log, path string, args ...string) *process {
+	t.Helper()
+	p := &process{t: t, path: path, args: args, log: log}
+	p.start()
+	t.Cleanup(func() {
+		p.stop()
+		if t.Failed() {
+			if b, err := os.ReadFile(log); err == nil {
+				lines := strings.Split(strings.TrimSpace(string(b)), "\n")
+				t.Logf("last lines of %s:\n%s", filepath.Base(log), strings.Join(lines[max(0, len(lines)-60):], "\n"))
+			}
+		}
+	})
+	return p
+}
+
+func (p *process) start() {
+	p.t.Helper()
+	f, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer f.Close()
+	cmd := exec.Command(p.path, p.args...)
+	cmd.Env = append(os.Environ(), p.env...)
+	cmd.Stdout, cmd.Stderr = f, f
+	if err := cmd.Start(); err != nil {
+		p.t.Fatal(err)
+	}
+	end := make(chan struct{})
+	p.mu.Lock()
+	p.cmd, p.end = cmd, end
+	p.mu.Unlock()
+	go func() {
+		_ = cmd.Wait() // killed on purpose, mostly
+		close(end)
+	}()
+}
+
+func (p *process) pid() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.cmd.Process.Pid
+}
+
+// kill ends the process with SIGKILL and waits until it is gone.
+func (p *process) kill() {
+	p.mu.Lock()
+	cmd, end := p.cmd, p.end
+	p.mu.Unlock()
+	_ = cmd.Process.Kill()
+	<-end
+}
+
+// stop ends the process in order, and after half a minute with force.
+func (p *process) stop() {
+	p.mu.Lock()
+	cmd, end := p.cmd, p.end
+	p.mu.Unlock()
+	_ = cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-end:
+	case <-time.After(30 * time.Second):
+		p.t.Errorf("%s did not stop within 30 s", p.path)
+		_ = cmd.Process.Kill()
+		<-end
+	}
+}
+
+// children are the processes that this one started, by the name of their binary.
+func (p *process) children() map[string]int {
+	out := map[string]int{}
+	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", p.pid()))
+	for _, f := range files {
+		b, _ := os.ReadFile(f) // a thread that has just ended has no children
+		for _, s := range strings.Fields(string(b)) {
+			pid, err := strconv.Atoi(s)
+			if err != nil {
+				continue
+			}
+			if exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid)); err == nil {
+				out[filepath.Base(exe)] = pid
+			}
+		}
+	}
+	return out
+}
+
+// rss is the resident memory of a process in bytes.
+func rss(pid int) int64 {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
+	if err != nil {
+		return 0
+	}
+	f := strings.Fields(string(b))
+	n, _ := strconv.ParseInt(f[1], 10, 64)
+	return n * int64(os.Getpagesize())
+}
+
+// pipeline is a worker and a web service on one Kafka.
+type pipeline struct {
+	t      testing.TB
+	dir    string
+	worker *process
+	web    *process
+	rest   string
+	page   string
+}
+
+// startPipeline starts a worker, and a web service for a topic, on a Kafka cluster. Topics and group are named after
+// the test, so that tests can share the cluster.
+func startPipeline(t testing.TB, bootstrap, topic string, webFlags ...string) *pipeline {
+	t.Helper()
+	bin := binaries(t)
+	p := &pipeline{t: t, dir: t.TempDir()}
+	name := strings.ToLower(strings.ReplaceAll(t.Name(), "/", "-"))
+	restPort, webPort := freePort(t), freePort(t)
+	p.rest, p.page = "http://127.0.0.1:"+restPort, "http://127.0.0.1:"+webPort
+	props := filepath.Join(p.dir, "worker.properties")
+	text := fmt.Sprintf(`bootstrap.servers=%s
+group.id=%[2]s
+key.converter=org.apache.kafka.connect.storage.StringConverter
+value.converter=org.apache.kafka.connect.json.JsonConverter
+value.converter.schemas.enable=false
+config.storage.topic=%[2]s-configs
+config.storage.replication.factor=1
+status.storage.topic=%[2]s-status
+status.storage.replication.factor=1
+offset.storage.topic=%[2]s-offsets
+listeners=%[3]s
+plugin.path=%[4]s/plugins
+sluice.run.dir=%[5]s
+`, bootstrap, name, p.rest, bin, p.dir)
+	if err := os.WriteFile(props, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p.worker = start(t, filepath.Join(p.dir, "worker.log"), filepath.Join(bin, "sluice"), "worker", props)
+	if topic != "" {
+		p.web = start(t, filepath.Join(p.dir, "web.log"), filepath.Join(bin, "sluice-web"),
+			append([]string{"--listen", "127.0.0.1:" + webPort, "--bootstrap-servers", bootstrap, "--topic", topic}, webFlags...)...)
+		eventually(t, 30*time.Second, "the web service", func() error { return get(p.page+"/health", nil) })
+	}
+	p.healthy()
+	return p
+}
+
+func (p *pipeline) healthy() {
+	p.t.Helper()
+	eventually(p.t, 30*time.Second, "the worker", func() error { return get(p.rest+"/health", nil) })
+}
+
+// create makes a connector and waits until all its tasks run.
+func (p *pipeline) create(name string, tasks int, cfg map[string]string) {
+	p.t.Helper()
+	body, err := json.Marshal(map[string]any{"name": name, "config": cfg})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	resp, err := http.Post(p.rest+"/connectors", "application/json", bytes.NewReader(body))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if b, _ := io.ReadAll(resp.Body); resp.StatusCode != http.StatusCreated {
+		p.t.Fatalf("creating %s: %s: %s", name, resp.Status, b)
+	}
+	p.running(name, tasks)
+}
+
+type status struct {
+	Connector struct{ State, Trace string }
+	Tasks     []struct {
+		ID    int
+		State string
+		Trace string
+	}
+}
+
+func (p *pipeline) status(name string) (status, error) {
+	var s status
+	return s, get(p.rest+"/connectors/"+name+"/status", &s)
+}
+
+func (p *pipeline) running(name string, tasks int) {
+	p.t.Helper()
+	eventually(p.t, 60*time.Second, name+" to run", func() error {
+		s, err := p.status(name)
+		if err != nil {
+			return err
+		}
+		n := 0
+		for _, t := range s.Tasks {
+			if t.State == "RUNNING" {
+				n++
+			}
+		}
+		if n != tasks {
+			return fmt.Errorf("status %+v", s)
+		}
+		return nil
+	})
+}
+
+// committed is how many records of its topic a connector has made durable.
+func (p *pipeline) committed(name string) int64 {
+	var o struct {
+		Offsets []struct {
+			Offset struct {
+				N int64 `json:"kafka_offset"`
+			}
+		}
+	}
+	if err := get(p.rest+"/connectors/"+name+"/offsets", &o); err != nil {
+		return 0
+	}
+	var sum int64
+	for _, e := range o.Offsets {
+		sum += e.Offset.N
+	}
+	return sum
+}
+
+func get(url string, out any) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return err
+	}
+	if resp.StatusCode >= 300 {
+		return fmt.Errorf("GET %s: %s: %.300s", url, resp.Status, b)
+	}
+	if out == nil {
+		return nil
+	}
+	return json.Unmarshal(b, out)
+}
+
+func eventually(t testing.TB, within time.Duration, what string, ok func() error) {
+	t.Helper()
+	deadline := time.Now().Add(within)
+	for {
+		err := ok()
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("waiting for %s: %v", what, err)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+func freePort(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
+}

@@ -1,0 +1,223 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/sluice-connect/sluice/worker/cluster"
+	"github.com/sluice-connect/sluice/worker/config"
+	"github.com/sluice-connect/sluice/worker/herder"
+	"github.com/sluice-connect/sluice/worker/metrics"
+	"github.com/sluice-connect/sluice/worker/pluginhost"
+	"github.com/sluice-connect/sluice/worker/store"
+)
+
+// connectWithin is how long a worker tries to reach Kafka when it starts, before it gives up.
+const connectWithin = 2 * time.Minute
+
+// workerRuntime is a running worker: everything that was opened, in the order in which it was.
+type workerRuntime struct {
+	log     *slog.Logger
+	rest    *restServer
+	member  *cluster.Membership
+	herding chan struct{} // closed when the herder has ended
+	closers []closer
+}
+
+type closer struct {
+	what  string
+	close func(context.Context) error
+}
+
+func (r *workerRuntime) onClose(what string, f func(context.Context) error) {
+	r.closers = append(r.closers, closer{what, f})
+}
+
+// startWorker opens the REST listeners, joins the cluster and sets the herder to work. The REST API answers from the
+// first moment: that the worker is starting, until it can do more.
+func startWorker(ctx context.Context, w config.Worker, log *slog.Logger, levels levelControl) (rt *workerRuntime, err error) {
+	rt = &workerRuntime{log: log, herding: make(chan struct{})}
+	defer func() {
+		if err != nil {
+			rt.close(context.WithoutCancel(ctx))
+		}
+	}()
+	registry := metrics.New()
+	rt.rest, err = listenREST(w, log, registry)
+	if err != nil {
+		return nil, err
+	}
+	rt.onClose("REST API", rt.rest.close)
+
+	advertised := w.AdvertisedURL
+	if advertised == "" {
+		advertised = advertise(rt.rest.url())
+	}
+	host, err := pluginhost.New(pluginhost.Config{
+		Paths: w.PluginPath, RunDir: w.RunDir, Env: w.PluginEnv, MTLS: w.PluginMTLS, Logger: log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	rt.onClose("plugin host", host.Close)
+
+	props, err := w.ClientProps(log)
+	if err != nil {
+		return nil, err
+	}
+	client, err := store.NewClient(props, log)
+	if err != nil {
+		return nil, fmt.Errorf("making a Kafka client of the worker properties: %w", err)
+	}
+	rt.onClose("Kafka client", func(context.Context) error { client.Close(); return nil })
+
+	state, err := openState(ctx, w, client, host, log)
+	if err != nil {
+		return nil, err
+	}
+	rt.onClose("config topic", func(context.Context) error { return state.configs.Close() })
+	rt.onClose("status topic", func(ctx context.Context) error { return errors.Join(state.statuses.Flush(ctx), state.statuses.Close()) })
+	rt.onClose("assignment topic", func(context.Context) error { return state.assignment.Close() })
+
+	rt.member, err = cluster.Join(ctx, cluster.Config{
+		Client: client, Store: state.assignment, GroupID: w.GroupID, URL: advertised,
+		SessionTimeout: w.SessionTimeout, RebalanceDelay: w.RebalanceDelay, Logger: log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	rt.onClose("membership", rt.member.Leave)
+
+	h := herder.New(herder.Config{
+		Worker: w, Version: version, Commit: commit, ClusterID: state.clusterID,
+		Configs: state.configs, Statuses: state.statuses, Members: rt.member, Plugins: host,
+		Offsets: store.NewGroups(client), Metrics: registry, Levels: levels, Logger: log,
+	})
+	hctx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	go func() {
+		defer close(rt.herding)
+		h.Run(hctx)
+	}()
+	rt.onClose("tasks", func(context.Context) error { stop(); <-rt.herding; return nil })
+	rt.rest.serve(h)
+	log.Info("worker is up", "version", version, "rest", rt.rest.url(), "advertised", advertised, "kafka", strings.Join(w.BootstrapServers, ","), "plugins", strings.Join(w.PluginPath, ","))
+	return rt, nil
+}
+
+type workerState struct {
+	configs    *store.ConfigStore
+	statuses   *store.StatusStore
+	assignment *store.AssignmentStore
+	clusterID  string
+}
+
+// openState opens the three topics and looks for plugins, all side by side. While Kafka is away it tries again.
+func openState(ctx context.Context, w config.Worker, client *store.Client, host *pluginhost.Host, log *slog.Logger) (*workerState, error) {
+	deadline := time.Now().Add(connectWithin)
+	for {
+		s, err := tryOpenState(ctx, w, client, host, log)
+		if err == nil || ctx.Err() != nil || time.Now().After(deadline) || !errors.Is(err, context.DeadlineExceeded) {
+			return s, err
+		}
+		log.Warn("Kafka is not reachable; trying again", "bootstrap", strings.Join(w.BootstrapServers, ","), "error", err)
+	}
+}
+
+func tryOpenState(ctx context.Context, w config.Worker, client *store.Client, host *pluginhost.Host, log *slog.Logger) (*workerState, error) {
+	var s workerState
+	g, gctx := errgroup.WithContext(ctx)
+	options := func(topic string, replication, partitions int) store.Options {
+		return store.Options{Client: client, Topic: topic, ReplicationFactor: replication, Partitions: partitions, Logger: log}
+	}
+	g.Go(func() (err error) {
+		s.configs, err = store.OpenConfig(gctx, options(w.ConfigTopic, w.ConfigReplication, 1))
+		return err
+	})
+	g.Go(func() (err error) {
+		s.statuses, err = store.OpenStatus(gctx, options(w.StatusTopic, w.StatusReplication, w.StatusPartitions))
+		return err
+	})
+	g.Go(func() (err error) {
+		s.assignment, err = store.OpenAssignment(gctx, options(w.AssignmentTopic, w.ConfigReplication, 1))
+		return err
+	})
+	g.Go(func() (err error) {
+		s.clusterID, err = client.ClusterID(gctx)
+		return err
+	})
+	g.Go(func() error { return host.Rescan(gctx) })
+	if err := g.Wait(); err != nil {
+		if s.configs != nil {
+			err = errors.Join(err, s.configs.Close())
+		}
+		if s.statuses != nil {
+			err = errors.Join(err, s.statuses.Close())
+		}
+		if s.assignment != nil {
+			err = errors.Join(err, s.assignment.Close())
+		}
+		return nil, err
+	}
+	return &s, nil
+}
+
+// advertise makes an address that other workers can reach of one to listen on: a wildcard becomes this host's name.
+func advertise(listen string) string {
+	u, err := url.Parse(listen)
+	if err != nil {
+		return listen
+	}
+	host, port, err := net.SplitHostPort(u.Host)
+	if err != nil {
+		return listen
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		if name, err := os.Hostname(); err == nil {
+			u.Host = net.JoinHostPort(name, port)
+		}
+	}
+	u.Path = "/"
+	return u.String()
+}
+
+// wait returns when the context ends and everything is closed, or when the worker cannot go on.
+func (r *workerRuntime) wait(ctx context.Context) error {
+	var failed error
+	select {
+	case <-ctx.Done():
+		r.log.Info("stopping: tasks make durable what they hold, then the worker leaves")
+	case <-r.member.Done():
+		failed = r.member.Err()
+	case failed = <-r.rest.failed:
+	}
+	r.close(context.WithoutCancel(ctx))
+	if failed == nil {
+		r.log.Info("stopped")
+	}
+	return failed
+}
+
+// closeWithin bounds the closing of each part.
+const closeWithin = 30 * time.Second
+
+// close closes what was opened, the last first.
+func (r *workerRuntime) close(ctx context.Context) {
+	for i := len(r.closers) - 1; i >= 0; i-- {
+		c := r.closers[i]
+		cctx, cancel := context.WithTimeout(ctx, closeWithin)
+		if err := c.close(cctx); err != nil {
+			r.log.Warn("closing did not go well", "part", c.what, "error", err)
+		}
+		cancel()
+	}
+	r.closers = nil
+}
