@@ -78,8 +78,10 @@ func (p *Placement) UnmarshalJSON(b []byte) error {
 	}
 	*p = Placement{r.Generation, r.Leader, r.LeaderURL, make(map[string]Work, len(r.Workers))}
 	for id, in := range r.Workers {
-		w := Work{Connectors: in.Connectors}
-		slices.Sort(w.Connectors)
+		var w Work
+		if len(in.Connectors) > 0 {
+			w.Connectors = slices.Sorted(slices.Values(in.Connectors))
+		}
 		for _, c := range slices.Sorted(maps.Keys(in.Tasks)) {
 			slices.Sort(in.Tasks[c])
 			for _, n := range in.Tasks[c] {
