@@ -62,10 +62,12 @@ func (c *kafkaCluster) create(ctx context.Context, partitions, replication int) 
 }
 
 // mayPass tells whether an event was refused for the sake of the topic or of the right to write to it, which somebody can put in
-// order, and not for its own.
+// order, and not for its own. ErrDestroy is what the client says of events that were on their way to a partition when it vanished with
+// its topic; at the end of the client itself nobody asks any more.
 func mayPass(err error) bool {
 	switch codeOf(err) {
 	case kafka.ErrUnknownTopic, kafka.ErrUnknownTopicOrPart, kafka.ErrUnknownPartition,
+		kafka.ErrDestroy,
 		kafka.ErrTopicAuthorizationFailed, kafka.ErrClusterAuthorizationFailed:
 		return true
 	default:

@@ -31,6 +31,7 @@ const (
 	missingAtOnce
 	missingLater
 	deniedLater
+	vanishedLater
 	outcomes // how many there are
 )
 
@@ -45,6 +46,8 @@ func (p *fickleProducer) Produce(m *kafka.Message, _ chan kafka.Event) error {
 		return kafka.NewError(kafka.ErrUnknownTopic, "no topic", false)
 	case missingLater:
 		report.TopicPartition.Error = kafka.NewError(kafka.ErrUnknownTopicOrPart, "no topic", false)
+	case vanishedLater:
+		report.TopicPartition.Error = kafka.NewError(kafka.ErrDestroy, "partition gone", false)
 	case deniedLater:
 		report.TopicPartition.Error = kafka.NewError(kafka.ErrTopicAuthorizationFailed, "not allowed", false)
 	case refusedLater:
