@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Processes: each part is one process, recorded in pid/PART as "PID START LOG": its id, the kernel's start time (so that
-# a reused id is never taken for ours) and the size of its log before it started.
+# a reused id is never taken for ours; invariant 4 of doc.go) and the size of its log before it started.
 
 lock_stack() {
   mkdir -p "$STACK_DIR"/{pid,log,conf,tmp}

@@ -115,7 +115,7 @@ print_env() {
 listening() { grep -qsE ":$(printf '%04X' "$1") [0-9A-F]+:0000 0A" /proc/net/tcp /proc/net/tcp6; } # PORT
 
 # claim_ports prints the first port of a block of 64 that belongs to this STACK_DIR. Blocks lie below the ports that the
-# system gives to clients and to listeners on port 0, so that a killed service finds its port free again.
+# system gives to clients and to listeners on port 0, so that a killed service finds its port free again (invariants 1 and 2 of doc.go).
 claim_ports() {
   local claims="$STACK_CACHE/ports" block owner dir i port
   mkdir -p "$claims"
