@@ -11,9 +11,9 @@ import (
 )
 
 const (
-	// describeTimeout bounds how long a look at Kafka can hold up the stop of the service. Connecting may take longer: it goes on
-	// in the background between two looks.
-	describeTimeout = time.Second
+	// describeTimeout is the patience with a slow broker, and bounds how long a look at Kafka can hold up the stop of the service.
+	// Connecting may take longer: it goes on in the background between two looks.
+	describeTimeout = 3 * time.Second
 	createTimeout   = 10 * time.Second
 )
 
