@@ -51,7 +51,7 @@ var metrics = []struct {
 		func(p *Publisher, _ Counts, _ Status) float64 { return float64(p.ledger.maxBytes) },
 	},
 	{
-		desc("kafka_reachable", "1 when a broker answered at the last look, at most some six seconds ago."), prometheus.GaugeValue,
+		desc("kafka_reachable", "1 when a broker answered at the last look, at most some ten seconds ago."), prometheus.GaugeValue,
 		func(_ *Publisher, _ Counts, s Status) float64 { return boolValue(s.Reachable) },
 	},
 }

@@ -129,7 +129,7 @@ func (p *Publisher) Publish(value []byte, at time.Time) error {
 // Counts returns a consistent view of what became of the events so far.
 func (p *Publisher) Counts() Counts { return p.ledger.snapshot() }
 
-// Status returns what was last seen of Kafka; it is at most some six seconds old.
+// Status returns what was last seen of Kafka; it is at most some ten seconds old.
 func (p *Publisher) Status() Status { return *p.keeper.status.Load() }
 
 // forward moves events from the queue to the client until the publisher stops.
