@@ -2,6 +2,7 @@ package embeddedtest
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -132,7 +133,7 @@ func AddPartitions(t testing.TB, b *embedded.Broker, topic string, total int) {
 
 func client(t testing.TB, b *embedded.Broker, opts ...kgo.Opt) *kgo.Client {
 	t.Helper()
-	cl, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(b.Bootstrap())}, opts...)...)
+	cl, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(strings.Split(b.Bootstrap(), ",")...)}, opts...)...)
 	if err != nil {
 		t.Fatalf("making Kafka client: %v", err)
 	}
