@@ -28,6 +28,9 @@ func (m *Membership) describe(ctx context.Context) (group, error) {
 		r, err = a.DescribeConsumerGroups(ctx, []string{m.cfg.GroupID}, kafka.SetAdminRequestTimeout(timeout))
 		return err
 	})
+	if err == nil && len(r.ConsumerGroupDescriptions) == 0 {
+		err = context.DeadlineExceeded // the library does not say so
+	}
 	if err != nil {
 		return group{}, fmt.Errorf("describe group %s: %w", m.cfg.GroupID, err)
 	}

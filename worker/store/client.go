@@ -33,7 +33,8 @@ type Client struct {
 	admin    *kafka.AdminClient
 
 	troubleMu sync.Mutex
-	trouble   error // the last thing the client itself complained about
+	trouble   error // the last thing that the library complained about, and when
+	troubleAt time.Time
 }
 
 // NewClient makes a client from librdkafka properties (bootstrap.servers and what security needs). It connects in the background,
@@ -214,16 +215,19 @@ func (c *Client) renew(old *kafka.Producer) error {
 func (c *Client) complain(e kafka.Error) {
 	c.troubleMu.Lock()
 	defer c.troubleMu.Unlock()
-	c.trouble = e
+	if e.Code() == kafka.ErrAllBrokersDown && c.trouble != nil {
+		return // it follows on a better reason
+	}
+	c.trouble, c.troubleAt = e, time.Now()
 }
 
-// explain adds to an error that only says that time is over what the client last complained about.
+// explain adds to an error that only says that time is over what the library complained about lately.
 func (c *Client) explain(err error) error {
 	c.troubleMu.Lock()
 	defer c.troubleMu.Unlock()
 	var e kafka.Error
 	timedOut := errors.Is(err, context.DeadlineExceeded) || errors.As(err, &e) && e.IsTimeout()
-	if !timedOut || c.trouble == nil {
+	if !timedOut || time.Since(c.troubleAt) > DefaultTimeout {
 		return err
 	}
 	return fmt.Errorf("%w (%w)", err, c.trouble)

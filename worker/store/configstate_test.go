@@ -364,10 +364,42 @@ func compact(log []rec, until int, tombstones bool) []rec {
 	return out
 }
 
+// drawWrites draws a log as the leader writes it: a commit follows all of its tasks, unless the leader dies on the way.
+func drawWrites(t *rapid.T) []rec {
+	var log []rec
+	add := func(w write) { log = append(log, rec{w.key, string(w.value)}) }
+	for version := range rapid.IntRange(5, 40).Draw(t, "writes") {
+		name := rapid.SampledFrom([]string{"a", "b-1"}).Draw(t, "name")
+		v := map[string]string{"v": strconv.Itoa(version)}
+		switch rapid.IntRange(0, 5).Draw(t, "write") {
+		case 0, 1:
+			add(connectorWrite(name, v))
+		case 2:
+			add(write{key: connectorPrefix + name})
+			add(write{key: targetStatePrefix + name})
+		case 3:
+			w, err := targetWrite(name, rapid.SampledFrom([]string{Started, Paused, Stopped}).Draw(t, "state"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			add(w)
+		default:
+			tasks := rapid.IntRange(0, 3).Draw(t, "tasks")
+			for n := range tasks {
+				add(taskWrite(name, n, v))
+			}
+			if rapid.IntRange(0, 4).Draw(t, "dies") > 0 {
+				add(commitWrite(name, tasks))
+			}
+		}
+	}
+	return log
+}
+
 // Compaction may lose what a connector's tasks were, never what is wanted of it, and never bring back others.
 func TestConfigStateSurvivesCompaction(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		log := drawLog(t)
+		log := drawWrites(t)
 		full, _ := replay(log)
 		short, _ := replay(compact(log, rapid.IntRange(0, len(log)).Draw(t, "until"), rapid.Bool().Draw(t, "tombstones")))
 		want, got := full.connectorRecords(), short.connectorRecords()

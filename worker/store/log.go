@@ -207,9 +207,16 @@ func (l *topicLog) refresh(ctx context.Context) error {
 			r, err = a.ListOffsets(ctx, ask, requestTimeout(ctx), kafka.SetAdminIsolationLevel(kafka.IsolationLevelReadCommitted))
 			return err
 		})
+		if err == nil && len(r.ResultInfos) < len(ends) {
+			err = errNoAnswer
+		}
 		for tp, info := range r.ResultInfos {
-			if info.Error.Code() != kafka.ErrNoError && err == nil {
+			switch {
+			case err != nil:
+			case info.Error.Code() != kafka.ErrNoError:
 				err = info.Error
+			case info.Offset < 0:
+				err = errNoAnswer
 			}
 			ends[tp.Partition] = int64(info.Offset)
 		}

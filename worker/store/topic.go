@@ -35,6 +35,9 @@ var (
 	assignmentKind = kind{"the placement of connectors and tasks", "assignment.storage.topic", "config.storage.replication.factor", true}
 )
 
+// errNoAnswer stands for what the library does not say: when time is over, a result can be empty without an error.
+var errNoAnswer = fmt.Errorf("no answer from Kafka: %w", context.DeadlineExceeded)
+
 // ensureTopic creates the topic when it is missing, refuses one that would lose state, and gives the number of partitions.
 func ensureTopic(ctx context.Context, o Options, k kind) (int, error) {
 	if strings.TrimSpace(o.Topic) == "" {
@@ -81,6 +84,9 @@ func partitions(ctx context.Context, o Options, k kind) (int, error) {
 		r, err = a.DescribeTopics(ctx, kafka.NewTopicCollectionOfTopicNames([]string{o.Topic}), requestTimeout(ctx))
 		return err
 	})
+	if err == nil && len(r.TopicDescriptions) == 0 {
+		err = errNoAnswer
+	}
 	if err == nil {
 		d := r.TopicDescriptions[0]
 		switch d.Error.Code() {
@@ -114,6 +120,9 @@ func createTopic(ctx context.Context, o Options, k kind) (created bool, err erro
 		r, err = a.CreateTopics(ctx, []kafka.TopicSpecification{spec}, requestTimeout(ctx))
 		return err
 	})
+	if err == nil && len(r) == 0 {
+		err = errNoAnswer
+	}
 	if err == nil {
 		switch e := r[0].Error; e.Code() {
 		case kafka.ErrNoError:
@@ -141,6 +150,9 @@ func checkCompacted(ctx context.Context, o Options, k kind) error {
 		r, err = a.DescribeConfigs(ctx, []kafka.ConfigResource{{Type: kafka.ResourceTopic, Name: o.Topic}}, requestTimeout(ctx))
 		return err
 	})
+	if err == nil && len(r) == 0 {
+		err = errNoAnswer
+	}
 	if err == nil && r[0].Error.Code() != kafka.ErrNoError {
 		err = r[0].Error
 	}
