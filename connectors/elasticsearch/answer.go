@@ -1,0 +1,131 @@
+package elasticsearch
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+// The parts of a bulk answer that are asked for. Decoding whole answers would cost more than everything else here.
+var bulkFilter = []string{
+	"took", "errors", "items.*.status", "items.*.error.type", "items.*.error.reason",
+	"items.*.error.caused_by.type", "items.*.error.caused_by.reason",
+}
+
+// outcome is what became of one item. from and to are where its error stands in the answer; both are 0 without one.
+type outcome struct {
+	status   int
+	from, to int
+	verdict  verdict
+}
+
+// parseAnswer reads an answer to a bulk request of n items into outcomes, whose memory it uses. Items answer requests by
+// their place, so an answer with another number of them says nothing about any.
+func parseAnswer(body []byte, n int, outcomes []outcome) ([]outcome, error) {
+	outcomes = outcomes[:0]
+	var items bool
+	end, err := eachField(body, 0, func(name []byte, from, to int) (bool, error) {
+		if string(name) != "items" || items {
+			return false, nil
+		}
+		items = true
+		_, err := eachElement(body, from, func(from, _ int) error {
+			if len(outcomes) == n {
+				return fmt.Errorf("more than the %d items that were sent", n)
+			}
+			o, err := parseItem(body, from)
+			outcomes = append(outcomes, o)
+			return err
+		})
+		return false, err
+	})
+	switch {
+	case err != nil:
+		return outcomes, err
+	case skipSpace(body, end) != len(body):
+		return outcomes, errJSON
+	case len(outcomes) != n:
+		return outcomes, fmt.Errorf("%d items for the %d that were sent", len(outcomes), n)
+	}
+	return outcomes, nil
+}
+
+// parseItem reads {"index":{"status":201,"error":{…}}}.
+func parseItem(body []byte, i int) (o outcome, err error) {
+	_, err = eachField(body, i, func(_ []byte, from, _ int) (bool, error) {
+		_, err := eachField(body, from, func(name []byte, from, to int) (bool, error) {
+			switch string(name) {
+			case "status":
+				o.status = parseStatus(body[from:to])
+			case "error":
+				o.from, o.to = from, to
+			}
+			return false, nil
+		})
+		return true, err
+	})
+	if err == nil && o.status == 0 {
+		err = fmt.Errorf("an item without a status")
+	}
+	return o, err
+}
+
+// parseStatus reads an HTTP status; 0 for anything else.
+func parseStatus(b []byte) int {
+	if len(b) != 3 || b[0] < '1' || b[0] > '9' || b[1] < '0' || b[1] > '9' || b[2] < '0' || b[2] > '9' {
+		return 0
+	}
+	return int(b[0]-'0')*100 + int(b[1]-'0')*10 + int(b[2]-'0')
+}
+
+// serverError is an error as Elasticsearch words it.
+type serverError struct {
+	Type     string       `json:"type"`
+	Reason   string       `json:"reason"`
+	CausedBy *serverError `json:"caused_by"`
+}
+
+// maxReason bounds what is quoted of a server's words.
+const maxReason = 1000
+
+// Error gives type, reason and the innermost cause.
+func (e *serverError) Error() string {
+	s := e.Type
+	if e.Reason != "" {
+		s += ": " + e.Reason
+	}
+	if c := e.CausedBy; c != nil && c.Type != "" && !strings.Contains(s, c.Reason) {
+		s += "; caused by " + c.Error()
+	}
+	if len(s) > maxReason {
+		s = cut(s, maxReason) + "…"
+	}
+	return s
+}
+
+// parseItemError reads the error of an item.
+func parseItemError(raw []byte) *serverError {
+	var e serverError
+	if err := json.Unmarshal(raw, &e); err != nil || e.Type == "" {
+		return &serverError{Type: "unknown_error", Reason: string(raw[:min(len(raw), maxReason)])}
+	}
+	return &e
+}
+
+// parseRequestError reads the body of an answer that refuses the whole request. Proxies answer with anything.
+func parseRequestError(body []byte) *serverError {
+	var whole struct {
+		Error json.RawMessage `json:"error"`
+	}
+	if json.Unmarshal(body, &whole) == nil && len(whole.Error) > 0 {
+		var e serverError
+		if json.Unmarshal(whole.Error, &e) == nil && e.Type != "" {
+			return &e
+		}
+		var text string
+		if json.Unmarshal(whole.Error, &text) == nil {
+			return &serverError{Type: "error", Reason: text}
+		}
+	}
+	return &serverError{Reason: strings.ToValidUTF8(string(body[:min(len(body), 200)]), "?")}
+}

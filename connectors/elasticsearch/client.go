@@ -1,0 +1,286 @@
+package elasticsearch
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/elastic/elastic-transport-go/v8/elastictransport"
+	elastic "github.com/elastic/go-elasticsearch/v8"
+	"github.com/elastic/go-elasticsearch/v8/esapi"
+
+	"github.com/sluice-connect/sluice/connectors"
+)
+
+// client is the connection to the service. Safe for use by several goroutines.
+type client struct {
+	es        *elastic.BaseClient
+	transport *http.Transport
+	name      string // the addresses, for messages
+	compress  bool
+	pipeline  string
+	answer    time.Duration
+	connect   time.Duration
+}
+
+const (
+	maxHeaderBytes = 64 << 10 // of an answer
+	maxSmallAnswer = 1 << 20  // bytes of an answer that is no bulk answer
+	maxItemAnswer  = 8 << 10  // bytes of a bulk answer for each item
+)
+
+func newClient(cfg connectors.Config, s *settings) (*client, error) {
+	tlsConfig, err := newTLS(cfg)
+	if err != nil {
+		return nil, err
+	}
+	t := &http.Transport{
+		DialContext:            (&net.Dialer{Timeout: s.connect, KeepAlive: 15 * time.Second}).DialContext,
+		TLSClientConfig:        tlsConfig,
+		TLSHandshakeTimeout:    s.connect,
+		MaxIdleConns:           0,
+		MaxIdleConnsPerHost:    s.inFlight + 1,
+		IdleConnTimeout:        max(maxIdle.Get(cfg), 0),
+		MaxResponseHeaderBytes: maxHeaderBytes,
+		DisableCompression:     !s.compress,
+	}
+	if host := proxyHost.Get(cfg); host != "" {
+		u := &url.URL{Scheme: "http", Host: net.JoinHostPort(host, strconv.Itoa(proxyPort.Get(cfg)))}
+		if user := proxyUser.Get(cfg); user != "" {
+			u.User = url.UserPassword(user, proxyPassword.Get(cfg).Reveal())
+		}
+		t.Proxy = http.ProxyURL(u)
+	}
+	var rt http.RoundTripper = t
+	if !productCheck.Get(cfg) {
+		rt = unchecked{t}
+	}
+	opts := []elastic.Option{
+		elastic.WithAddresses(s.urls...),
+		elastic.WithDisableMetaHeader(),
+		elastic.WithTransportOptions(elastictransport.WithTransport(rt), elastictransport.WithDisableRetry()),
+	}
+	switch {
+	case apiKey.Get(cfg) != "":
+		opts = append(opts, elastic.WithAPIKey(apiKey.Get(cfg).Reveal()))
+	case bearerToken.Get(cfg) != "":
+		opts = append(opts, elastic.WithServiceToken(bearerToken.Get(cfg).Reveal()))
+	case username.Get(cfg) != "":
+		opts = append(opts, elastic.WithBasicAuth(username.Get(cfg), password.Get(cfg).Reveal()))
+	}
+	es, err := elastic.NewBase(opts...)
+	if err != nil {
+		return nil, connectors.Misconfigured("making the Elasticsearch client", err, "correct connection.url")
+	}
+	return &client{
+		es: es, transport: t, name: strings.Join(s.urls, ","), compress: s.compress, pipeline: s.pipeline,
+		answer: s.answer, connect: s.connect,
+	}, nil
+}
+
+func (c *client) close(ctx context.Context) error {
+	err := c.es.Close(ctx)
+	c.transport.CloseIdleConnections()
+	return err
+}
+
+// unchecked satisfies the client's product check for servers that speak the same protocol, such as OpenSearch.
+type unchecked struct{ http.RoundTripper }
+
+func (u unchecked) RoundTrip(r *http.Request) (*http.Response, error) {
+	res, err := u.RoundTripper.RoundTrip(r)
+	if err == nil {
+		res.Header.Set("X-Elastic-Product", "Elasticsearch")
+	}
+	return res, err
+}
+
+// timeout bounds a request with a body of n bytes; 0 means no limit.
+func (c *client) timeout(n int) time.Duration {
+	if c.answer == 0 {
+		return 0
+	}
+	return c.connect + c.answer + time.Duration(n)*time.Second/(1<<20)
+}
+
+// request sends one request and gives status, header and body of the answer, in dst's memory.
+func (c *client) request(ctx context.Context, r esapi.Request, size, limit int, dst []byte) (int, http.Header, []byte, error) {
+	if d := c.timeout(size); d > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, d)
+		defer cancel()
+	}
+	res, err := r.Do(ctx, c.es)
+	if err != nil {
+		return 0, nil, dst, err
+	}
+	if res.Body == nil {
+		return res.StatusCode, res.Header, dst[:0], nil
+	}
+	defer res.Body.Close()
+	body, err := readAll(res.Body, limit, dst[:0])
+	return res.StatusCode, res.Header, body, err
+}
+
+// readAll reads at most limit bytes into dst's memory.
+func readAll(r io.Reader, limit int, dst []byte) ([]byte, error) {
+	for {
+		if len(dst) == cap(dst) {
+			dst = append(dst, 0)[:len(dst)]
+		}
+		n, err := r.Read(dst[len(dst):min(cap(dst), limit+1)])
+		dst = dst[:len(dst)+n]
+		switch {
+		case len(dst) > limit:
+			return dst[:limit], fmt.Errorf("the answer is longer than %d bytes", limit)
+		case errors.Is(err, io.EOF):
+			return dst, nil
+		case err != nil:
+			return dst, err
+		}
+	}
+}
+
+// bulk sends the first n items of b to index and reads what became of them into b.outcomes.
+func (c *client) bulk(ctx context.Context, index string, b *bulk, n int) *failure {
+	payload := b.payload(n)
+	r := esapi.BulkRequest{Index: url.PathEscape(index), FilterPath: bulkFilter, Pipeline: c.pipeline, Header: http.Header{}}
+	r.Header.Set("Content-Type", "application/x-ndjson")
+	size := len(payload)
+	r.Body = bytes.NewReader(payload)
+	if c.compress {
+		if err := b.zip(payload); err != nil {
+			return &failure{cause: causeOther, code: connectors.CodeFatal, err: err}
+		}
+		r.Header.Set("Content-Encoding", "gzip")
+		r.Body = bytes.NewReader(b.zipped.Bytes())
+	}
+	status, header, body, err := c.request(ctx, r, size, maxSmallAnswer+n*maxItemAnswer, b.body)
+	b.body = body
+	switch {
+	case err != nil && status < 400:
+		return unreached(err)
+	case status < 200 || status >= 300:
+		return refused(status, header, body)
+	}
+	if b.outcomes, err = parseAnswer(body, n, b.outcomes); err != nil {
+		return &failure{
+			cause: causeConnection, code: connectors.CodeRetriable, err: fmt.Errorf("unreadable answer: %w", err),
+			hint: "check whether connection.url leads to Elasticsearch itself",
+		}
+	}
+	return nil
+}
+
+func (b *bulk) zip(payload []byte) error {
+	b.zipped.Reset()
+	z, err := gzip.NewWriterLevel(&b.zipped, gzip.BestSpeed)
+	if err != nil {
+		return err
+	}
+	if _, err := z.Write(payload); err != nil {
+		return err
+	}
+	return z.Close()
+}
+
+// minimum versions of Elasticsearch.
+const (
+	minMajor       = 7
+	minStreamMinor = 9 // of minMajor, for data streams
+)
+
+// identify asks the service who it is, and refuses versions that are too old.
+func (c *client) identify(ctx context.Context, streams bool) *failure {
+	status, header, body, err := c.request(ctx, esapi.InfoRequest{}, 0, maxSmallAnswer, nil)
+	switch {
+	case err != nil:
+		return unreached(err)
+	case status == http.StatusForbidden:
+		return nil // users who may only write need no right to see the version
+	case status < 200 || status >= 300:
+		return refused(status, header, body)
+	}
+	var info struct {
+		Version struct {
+			Number       string `json:"number"`
+			Distribution string `json:"distribution"`
+		} `json:"version"`
+	}
+	if err := json.Unmarshal(body, &info); err != nil || info.Version.Number == "" {
+		return &failure{
+			cause: causeOther, code: connectors.CodeRetriable, err: errors.New("the server does not tell its version"),
+			hint: "check whether connection.url leads to Elasticsearch itself",
+		}
+	}
+	var major, minor int
+	if _, err := fmt.Sscanf(info.Version.Number, "%d.%d", &major, &minor); err != nil || info.Version.Distribution != "" {
+		return nil // other products count their versions differently
+	}
+	if major < minMajor || streams && major == minMajor && minor < minStreamMinor {
+		return &failure{
+			cause: causeOther, code: connectors.CodeMisconfigured, err: fmt.Errorf("the server is Elasticsearch %s", info.Version.Number),
+			hint: "use 7.0 or later, for data streams 7.9 or later",
+		}
+	}
+	return nil
+}
+
+// exists asks whether there is an index, data stream or alias of that name.
+func (c *client) exists(ctx context.Context, name string) (bool, *failure) {
+	status, header, body, err := c.request(ctx, esapi.IndicesExistsRequest{Index: []string{url.PathEscape(name)}}, 0, maxSmallAnswer, nil)
+	switch {
+	case err != nil:
+		return false, unreached(err)
+	case status == http.StatusNotFound:
+		return false, nil
+	case status == http.StatusForbidden:
+		return true, nil // who may only write finds out by writing
+	case status < 200 || status >= 300:
+		return false, refused(status, header, body)
+	}
+	return true, nil
+}
+
+// create makes an index or a data stream, unless it exists by now.
+func (c *client) create(ctx context.Context, t target) *failure {
+	var r esapi.Request = esapi.IndicesCreateRequest{Index: url.PathEscape(t.name)}
+	if t.stream {
+		r = esapi.IndicesCreateDataStreamRequest{Name: url.PathEscape(t.name)}
+	}
+	status, header, body, err := c.request(ctx, r, 0, maxSmallAnswer, nil)
+	if err != nil {
+		return unreached(err)
+	}
+	if status >= 200 && status < 300 || status == http.StatusForbidden {
+		return nil
+	}
+	e := parseRequestError(body)
+	switch {
+	case e.Type == "resource_already_exists_exception", e.Type == "index_already_exists_exception":
+		return nil
+	case t.stream && (status == http.StatusMethodNotAllowed || strings.Contains(e.Reason, "no handler found")):
+		return nil // made by the first document, where a template says so
+	case t.stream && strings.Contains(e.Reason, "no matching index template"):
+		return &failure{
+			cause: causeOther, code: connectors.CodeMisconfigured, err: statusError(status, e),
+			hint: "make an index template with a data_stream for this name",
+		}
+	case e.Type == "invalid_index_name_exception":
+		return &failure{
+			cause: causeOther, code: connectors.CodeMisconfigured, err: statusError(status, e),
+			hint: "map the topic to another name with external.resource.usage and topic.to.external.resource.mapping",
+		}
+	}
+	return refused(status, header, body)
+}

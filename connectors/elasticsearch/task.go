@@ -1,0 +1,106 @@
+package elasticsearch
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+
+	"github.com/sluice-connect/sluice/connectors"
+)
+
+// task holds what the partitions share: the connection, the bounds, the metrics.
+type task struct {
+	set     settings
+	format  connectors.Format
+	client  *client
+	limiter *limiter
+	m       *instruments
+	log     *slog.Logger
+	bulks   sync.Pool
+	known   atomic.Bool  // the service has said who it is
+	learned atomic.Int64 // most bytes of a request that the service takes, as far as is known
+}
+
+var _ connectors.Task = (*task)(nil)
+
+// Open begins with a partition. It does not wait for the service; what is wrong with that is reported as trouble, and
+// by Write and Flush.
+func (t *task) Open(ctx context.Context, p connectors.Partition, _ int64, ack connectors.Ack) (connectors.Writer, error) {
+	target, err := t.set.target.of(p.Topic)
+	if err != nil {
+		return nil, err
+	}
+	if target.name == "" {
+		return nil, connectors.Misconfigured("naming the index of topic "+p.Topic, errNoName, "use topic.to.external.resource.mapping").At(p, -1)
+	}
+	enc := newEncoder(&t.set, p, target, t.format)
+	if enc.keyed && t.format.Key == connectors.PayloadBytes {
+		return nil, connectors.Misconfigured("using keys as document ids", errBytesKey,
+			"set key.converter to org.apache.kafka.connect.storage.StringConverter, or key.ignore to true").At(p, -1)
+	}
+	w := &writer{
+		task: t, partition: p, target: target, enc: enc, ack: ack,
+		log:  t.log.With("topic", p.Topic, "partition", p.ID),
+		done: make(chan struct{}), work: make(chan struct{}, 1), changed: make(chan struct{}, 1),
+		busy: map[uint64]int{},
+	}
+	w.ctx, w.cancel = context.WithCancel(context.WithoutCancel(ctx)) // outlives the call
+	go w.run()
+	return w, nil
+}
+
+// Stop ends the connection.
+func (t *task) Stop(ctx context.Context) error {
+	if err := t.client.close(ctx); err != nil {
+		return connectors.Retriable("closing the connection to "+t.client.name, err, "")
+	}
+	return nil
+}
+
+// identify asks the service once who it is.
+func (t *task) identify(ctx context.Context) *failure {
+	if t.known.Load() {
+		return nil
+	}
+	if f := t.client.identify(ctx, t.set.target.stream); f != nil {
+		return f
+	}
+	t.known.Store(true)
+	return nil
+}
+
+// limit gives the most bytes of a request, for a bulk with a limit of its own (0: none).
+func (t *task) limit(own int) int {
+	n := t.set.bulkBytes
+	if l := int(t.learned.Load()); l > 0 {
+		n = min(n, l)
+	}
+	if own > 0 {
+		n = min(n, own)
+	}
+	return n
+}
+
+// learn notes that the service takes no requests of more than n bytes.
+func (t *task) learn(n int, log *slog.Logger) {
+	for {
+		old := t.learned.Load()
+		if old > 0 && old <= int64(n) {
+			return
+		}
+		if t.learned.CompareAndSwap(old, int64(n)) {
+			log.Info("elasticsearch refused a request as too large; requests become smaller", "bytes", n)
+			return
+		}
+	}
+}
+
+// recycle keeps a bulk's memory for the next one, unless it is unusually large.
+func (t *task) recycle(b *bulk) {
+	if cap(b.buf) > 2*t.set.bulkBytes+(1<<16) || cap(b.body) > maxSmallAnswer {
+		return
+	}
+	b.reset()
+	t.bulks.Put(b)
+}

@@ -1,0 +1,135 @@
+package elasticsearch
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/sluice-connect/sluice/connectors"
+)
+
+// checkTLS finds what is wrong with the keys of TLS without looking at files.
+func checkTLS(cfg connectors.Config, wrong func(string, ...string)) {
+	const convert = "Stores of the type %s are not supported; convert it to PEM (keytool -exportcert -rfc, openssl pkcs12 -nodes) and set '%s' to PEM."
+	if t := trustType.Get(cfg); trustLocation.Get(cfg) != "" && !is(t, "PEM") {
+		wrong(fmt.Sprintf(convert, t, trustType.Name()), trustType.Name())
+	}
+	if t := keyType.Get(cfg); keyLocation.Get(cfg) != "" && !is(t, "PEM") {
+		wrong(fmt.Sprintf(convert, t, keyType.Name()), keyType.Name())
+	}
+	if (keyChain.Get(cfg) != "") != (keyPEM.Get(cfg) != "") {
+		wrong("Both '"+keyChain.Name()+"' and '"+keyPEM.Name()+"' must be set.", keyChain.Name(), keyPEM.Name())
+	}
+	if keyPassword.Get(cfg) != "" {
+		wrong("Encrypted private keys are not supported; decrypt it (openssl pkcs8) and protect the file instead.", keyPassword.Name())
+	}
+	if _, err := tlsVersions(cfg); err != nil {
+		wrong(err.Error(), sslEnabled.Name())
+	}
+	if a := sslIdentity.Get(cfg); a != "" && !is(a, "https") {
+		wrong("Must be https or empty.", sslIdentity.Name())
+	}
+}
+
+func tlsVersions(cfg connectors.Config) (lowest uint16, err error) {
+	for _, v := range sslEnabled.Get(cfg) {
+		var n uint16
+		switch v {
+		case "TLSv1.2":
+			n = tls.VersionTLS12
+		case "TLSv1.3":
+			n = tls.VersionTLS13
+		default:
+			return 0, fmt.Errorf("Version %s is not supported; use TLSv1.2 and TLSv1.3.", v)
+		}
+		if lowest == 0 || n < lowest {
+			lowest = n
+		}
+	}
+	return lowest, nil
+}
+
+func newTLS(cfg connectors.Config) (*tls.Config, error) {
+	lowest, err := tlsVersions(cfg)
+	if err != nil {
+		return nil, connectors.Misconfigured("reading "+sslEnabled.Name(), err, "")
+	}
+	c := &tls.Config{MinVersion: max(lowest, tls.VersionTLS12)}
+	if !strings.Contains(strings.Join(sslEnabled.Get(cfg), ","), "TLSv1.3") {
+		c.MaxVersion = tls.VersionTLS12
+	}
+	if c.RootCAs, err = trusted(cfg); err != nil {
+		return nil, err
+	}
+	if err := identity(cfg, c); err != nil {
+		return nil, err
+	}
+	if sslIdentity.Get(cfg) == "" {
+		withoutName(c)
+	}
+	return c, nil
+}
+
+// trusted gives the trusted authorities; nil means those of the system.
+func trusted(cfg connectors.Config) (*x509.CertPool, error) {
+	text, from := []byte(trustCertificates.Get(cfg).Reveal()), trustCertificates.Name()
+	if len(text) == 0 {
+		name := trustLocation.Get(cfg)
+		if name == "" {
+			return nil, nil
+		}
+		var err error
+		if text, err = os.ReadFile(filepath.Clean(name)); err != nil {
+			return nil, connectors.Misconfigured("reading the trusted certificates", err, "correct "+trustLocation.Name())
+		}
+		from = name
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(text) {
+		return nil, connectors.Misconfigured("reading the trusted certificates of "+from, errors.New("no certificate in PEM form"), "convert it to PEM")
+	}
+	return pool, nil
+}
+
+// identity adds the client's own certificate, where there is one.
+func identity(cfg connectors.Config, c *tls.Config) error {
+	chain, key := []byte(keyChain.Get(cfg).Reveal()), []byte(keyPEM.Get(cfg).Reveal())
+	if name := keyLocation.Get(cfg); name != "" && len(chain) == 0 {
+		text, err := os.ReadFile(filepath.Clean(name))
+		if err != nil {
+			return connectors.Misconfigured("reading the client's key and certificate", err, "correct "+keyLocation.Name())
+		}
+		chain, key = text, text
+	}
+	if len(chain) == 0 {
+		return nil
+	}
+	if block, _ := pem.Decode(key); block != nil && strings.Contains(block.Type, "ENCRYPTED") {
+		return connectors.Misconfigured("reading the client's key", errors.New("it is encrypted"), "decrypt it (openssl pkcs8) and protect the file instead")
+	}
+	pair, err := tls.X509KeyPair(chain, key)
+	if err != nil {
+		return connectors.Misconfigured("reading the client's key and certificate", err, "give a private key and its certificate chain as PEM")
+	}
+	c.Certificates = []tls.Certificate{pair}
+	return nil
+}
+
+// withoutName checks the server's certificate against the authorities, but not its name.
+func withoutName(c *tls.Config) {
+	roots := c.RootCAs
+	c.InsecureSkipVerify = true // the check below takes its place
+	c.VerifyConnection = func(s tls.ConnectionState) error {
+		opts := x509.VerifyOptions{Roots: roots, Intermediates: x509.NewCertPool()}
+		for _, cert := range s.PeerCertificates[1:] {
+			opts.Intermediates.AddCert(cert)
+		}
+		_, err := s.PeerCertificates[0].Verify(opts)
+		return err
+	}
+}
