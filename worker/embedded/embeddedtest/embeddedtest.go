@@ -2,11 +2,13 @@ package embeddedtest
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/sluice-connect/sluice/connectors"
@@ -103,6 +105,9 @@ func Committed(t testing.TB, b *embedded.Broker, group string) map[connectors.Pa
 	adm := kadm.NewClient(client(t, b))
 	defer adm.Close()
 	fetched, err := adm.FetchOffsets(ctx, group)
+	if errors.Is(err, kerr.GroupIDNotFound) {
+		return map[connectors.Partition]int64{} // nobody has joined yet
+	}
 	if err != nil {
 		t.Fatalf("fetching offsets of group %s: %v", group, err)
 	}
