@@ -1,0 +1,146 @@
+package api
+
+import (
+	"mime"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// endpoint is a resource: a path and what its methods do.
+type endpoint struct {
+	pattern string
+	methods map[string]operation
+}
+
+// operation answers a request. The herder is there when it is called.
+type operation func(h Herder, r *http.Request) (answer, error)
+
+// routes declares the API (invariant 6): the 28 public operations of Kafka Connect 4.3, and the two that its workers
+// keep among themselves.
+func (a *Handler) routes() []endpoint {
+	const get, post, put, patch, del = http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete
+	return []endpoint{
+		{"/", map[string]operation{get: server}},
+		{"/health", map[string]operation{get: health}},
+		{"/connectors", map[string]operation{get: connectors, post: create}},
+		{"/connectors/{connector}", map[string]operation{get: connector, del: remove}},
+		{"/connectors/{connector}/config", map[string]operation{get: connectorConfig, put: putConfig, patch: patchConfig}},
+		{"/connectors/{connector}/status", map[string]operation{get: status}},
+		{"/connectors/{connector}/restart", map[string]operation{post: restart}},
+		{"/connectors/{connector}/pause", map[string]operation{put: setState(Paused, http.StatusAccepted)}},
+		{"/connectors/{connector}/resume", map[string]operation{put: setState(Started, http.StatusAccepted)}},
+		{"/connectors/{connector}/stop", map[string]operation{put: setState(Stopped, http.StatusNoContent)}},
+		{"/connectors/{connector}/tasks", map[string]operation{get: tasks, post: internal}},
+		{"/connectors/{connector}/tasks/{task}/status", map[string]operation{get: taskStatus}},
+		{"/connectors/{connector}/tasks/{task}/restart", map[string]operation{post: restartTask}},
+		{"/connectors/{connector}/topics", map[string]operation{get: topics}},
+		{"/connectors/{connector}/topics/reset", map[string]operation{put: resetTopics}},
+		{"/connectors/{connector}/offsets", map[string]operation{get: offsets, patch: alterOffsets, del: resetOffsets}},
+		{"/connectors/{connector}/fence", map[string]operation{put: internal}},
+		{"/connector-plugins", map[string]operation{get: plugins}},
+		{"/connector-plugins/{plugin}/config", map[string]operation{get: pluginConfig}},
+		{"/connector-plugins/{plugin}/config/validate", map[string]operation{put: validate}},
+		{"/admin/loggers", map[string]operation{get: loggers}},
+		{"/admin/loggers/{logger}", map[string]operation{get: logger, put: setLogger}},
+	}
+}
+
+// allOperations is every method in the order in which Connect lists them.
+var allMethods = [...]string{http.MethodHead, http.MethodDelete, http.MethodPost, http.MethodGet, http.MethodOptions, http.MethodPut, http.MethodPatch}
+
+// resource serves an endpoint: first what makes a request unfit for it, in the order of Connect's answers, then the
+// operation.
+func (a *Handler) resource(e endpoint) http.Handler {
+	var allowed []string
+	for _, m := range allMethods {
+		_, has := e.methods[m]
+		_, get := e.methods[http.MethodGet]
+		if has || m == http.MethodOptions || (m == http.MethodHead && get) {
+			allowed = append(allowed, m)
+		}
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		method := r.Method
+		if method == http.MethodHead {
+			method = http.MethodGet // net/http leaves out the body
+		}
+		op, has := e.methods[method]
+		switch {
+		case method == http.MethodOptions:
+			w.Header().Set("Allow", strings.Join(allowed, ","))
+			write(w, http.StatusOK, "text/plain", []byte(strings.Join(allowed, ", ")))
+			return
+		case !has:
+			refuse(w, http.StatusMethodNotAllowed)
+			return
+		case !consumesJSON(r.Header.Get("Content-Type")):
+			refuse(w, http.StatusUnsupportedMediaType)
+			return
+		case !acceptsJSON(r.Header.Values("Accept")):
+			refuse(w, http.StatusNotAcceptable)
+			return
+		}
+		h := a.herder.Load()
+		var ans answer
+		var err error
+		switch {
+		case h != nil:
+			ans, err = op(*h, r)
+		case e.pattern == "/health":
+			ans = starting
+		default:
+			err = errStarting
+		}
+		if err != nil {
+			a.fail(w, r, err)
+			return
+		}
+		a.send(w, r, ans)
+	})
+}
+
+// page serves a handler that reads, whatever the client accepts.
+func page(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			refuse(w, http.StatusMethodNotAllowed)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+// consumesJSON says whether a Content-Type can stand for JSON; a request without one says nothing of its body.
+func consumesJSON(contentType string) bool {
+	if contentType == "" {
+		return true
+	}
+	t, _, err := mime.ParseMediaType(contentType)
+	return err == nil && matchesJSON(t)
+}
+
+// acceptsJSON says whether a client takes application/json.
+func acceptsJSON(accept []string) bool {
+	if len(accept) == 0 {
+		return true
+	}
+	for _, header := range accept {
+		for _, media := range strings.Split(header, ",") {
+			t, params, err := mime.ParseMediaType(media)
+			if err != nil || !matchesJSON(t) {
+				continue
+			}
+			if q, err := strconv.ParseFloat(params["q"], 64); err == nil && q <= 0 {
+				continue
+			}
+			return true
+		}
+	}
+	return false
+}
+
+func matchesJSON(mediaType string) bool {
+	return slices.Contains([]string{"application/json", "application/*", "*/*", "*"}, mediaType)
+}
