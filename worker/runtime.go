@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/sluice-connect/sluice/api"
 	"github.com/sluice-connect/sluice/worker/cluster"
 	"github.com/sluice-connect/sluice/worker/config"
 	"github.com/sluice-connect/sluice/worker/herder"
@@ -27,7 +28,7 @@ const connectWithin = 2 * time.Minute
 // workerRuntime is a running worker: everything that was opened, in the order in which it was.
 type workerRuntime struct {
 	log     *slog.Logger
-	rest    *restServer
+	rest    *api.Server
 	member  *cluster.Membership
 	herding chan struct{} // closed when the herder has ended
 	closers []closer
@@ -52,15 +53,15 @@ func startWorker(ctx context.Context, w config.Worker, log *slog.Logger, levels 
 		}
 	}()
 	registry := metrics.New()
-	rt.rest, err = listenREST(w, log, registry)
+	rt.rest, err = api.Listen(restOptions(w, log, registry))
 	if err != nil {
 		return nil, err
 	}
-	rt.onClose("REST API", rt.rest.close)
-
+	rt.onClose("REST API", rt.rest.Close)
+	listening := rt.rest.URLs()[0]
 	advertised := w.AdvertisedURL
 	if advertised == "" {
-		advertised = advertise(rt.rest.url())
+		advertised = advertise(listening)
 	}
 	host, err := pluginhost.New(pluginhost.Config{
 		Paths: w.PluginPath, RunDir: w.RunDir, Env: w.PluginEnv, MTLS: w.PluginMTLS, Logger: log,
@@ -108,8 +109,8 @@ func startWorker(ctx context.Context, w config.Worker, log *slog.Logger, levels 
 		h.Run(hctx)
 	}()
 	rt.onClose("tasks", func(context.Context) error { stop(); <-rt.herding; return nil })
-	rt.rest.serve(h)
-	log.Info("worker is up", "version", version, "rest", rt.rest.url(), "advertised", advertised, "kafka", strings.Join(w.BootstrapServers, ","), "plugins", strings.Join(w.PluginPath, ","))
+	rt.rest.Attach(h)
+	log.Info("worker is up", "version", version, "rest", listening.String(), "advertised", advertised, "kafka", strings.Join(w.BootstrapServers, ","), "plugins", strings.Join(w.PluginPath, ","))
 	return rt, nil
 }
 
@@ -171,22 +172,34 @@ func tryOpenState(ctx context.Context, w config.Worker, client *store.Client, ho
 }
 
 // advertise makes an address that other workers can reach of one to listen on: a wildcard becomes this host's name.
-func advertise(listen string) string {
-	u, err := url.Parse(listen)
-	if err != nil {
-		return listen
-	}
+func advertise(listening *url.URL) string {
+	u := *listening
+	u.Path = "/"
 	host, port, err := net.SplitHostPort(u.Host)
 	if err != nil {
-		return listen
+		return u.String()
 	}
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		if name, err := os.Hostname(); err == nil {
 			u.Host = net.JoinHostPort(name, port)
 		}
 	}
-	u.Path = "/"
 	return u.String()
+}
+
+// restOptions are the worker properties of the REST API.
+func restOptions(w config.Worker, log *slog.Logger, registry *metrics.Registry) api.ServerOptions {
+	o := api.ServerOptions{
+		Options: api.Options{
+			Logger: log, AllowOrigin: w.AllowOrigin, AllowMethods: w.AllowMethods, ResponseHeaders: w.ResponseHeaders,
+			Metrics: registry.Handler(),
+		},
+		Listeners: w.Listeners,
+	}
+	if w.AdminSet {
+		o.AdminListeners = append([]string{}, w.AdminListeners...)
+	}
+	return o
 }
 
 // wait returns when the context ends and everything is closed, or when the worker cannot go on.
@@ -197,7 +210,7 @@ func (r *workerRuntime) wait(ctx context.Context) error {
 		r.log.Info("stopping: tasks make durable what they hold, then the worker leaves")
 	case <-r.member.Done():
 		failed = r.member.Err()
-	case failed = <-r.rest.failed:
+	case failed = <-r.rest.Failed():
 	}
 	r.close(context.WithoutCancel(ctx))
 	if failed == nil {

@@ -1,0 +1,227 @@
+package herder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"strconv"
+
+	"github.com/sluice-connect/sluice/worker/cluster"
+	"github.com/sluice-connect/sluice/worker/config"
+	"github.com/sluice-connect/sluice/worker/pluginhost"
+	"github.com/sluice-connect/sluice/worker/store"
+)
+
+// Target states as the config topic has them.
+const (
+	started = "STARTED"
+	paused  = "PAUSED"
+	stopped = "STOPPED"
+)
+
+// States as the status topic has them.
+const (
+	stateRunning    = "RUNNING"
+	statePaused     = "PAUSED"
+	stateFailed     = "FAILED"
+	stateStopped    = "STOPPED"
+	stateRestarting = "RESTARTING"
+	stateUnassigned = "UNASSIGNED"
+)
+
+// reconcile brings this worker in line with the config topic and the placement. What it starts lives as long as tasks.
+func (h *Herder) reconcile(ctx, tasks context.Context) error {
+	snap := h.configs.Snapshot()
+	var problems []error
+	if h.members.Leading() {
+		if err := h.lead(ctx, snap); err != nil {
+			problems = append(problems, err)
+		}
+		snap = h.configs.Snapshot()
+	}
+	h.followLevels(snap.LoggerLevels)
+	mine := h.members.Placement().Workers[h.members.ID()]
+	for _, name := range mine.Connectors {
+		if c, ok := snap.Connectors[name]; ok {
+			h.reportConnector(name, c)
+		}
+	}
+	h.reconcileTasks(tasks, snap, mine)
+	return errors.Join(problems...)
+}
+
+// lead does what only the leader may do: derive task configurations and say how much work there is to place (invariant 3).
+func (h *Herder) lead(ctx context.Context, snap *store.ConfigSnapshot) error {
+	want := make(map[string]int, len(snap.Connectors))
+	var problems []error
+	for name, c := range snap.Connectors {
+		tasks := h.taskConfigs(name, c)
+		want[name] = len(tasks)
+		if !c.Inconsistent && sameTasks(tasks, c.Tasks) {
+			continue
+		}
+		if err := h.configs.PutTasks(ctx, name, tasks); err != nil {
+			problems = append(problems, fmt.Errorf("writing task configurations of %s: %w", name, err))
+			continue
+		}
+		for i := len(tasks); i < len(c.Tasks); i++ {
+			h.statuses.DeleteTask(name, i)
+		}
+	}
+	h.members.SetWant(want)
+	return errors.Join(problems...)
+}
+
+// taskConfigs derives the task configurations of a connector: for a sink each is the connector's own, with the class of
+// the task. A stopped connector has none; neither has one whose plugin is not there, as long as it has none yet.
+func (h *Herder) taskConfigs(name string, c store.ConnectorRecord) []map[string]string {
+	if c.Target == stopped {
+		return nil
+	}
+	p, err := h.host.Find(c.Config["connector.class"])
+	if err != nil {
+		return c.Tasks
+	}
+	n, err := strconv.Atoi(c.Config["tasks.max"])
+	if err != nil || n < 1 {
+		n = 1
+	}
+	task := maps.Clone(c.Config)
+	task["task.class"] = taskClass(p, c.Config["connector.class"])
+	tasks := make([]map[string]string, n)
+	for i := range tasks {
+		tasks[i] = task
+	}
+	return tasks
+}
+
+// taskClass is the class that Kafka Connect would write for this connector class or alias.
+func taskClass(p pluginhost.Plugin, class string) string {
+	for _, c := range p.Classes {
+		if c.Name == class {
+			return c.Task
+		}
+	}
+	if len(p.Classes) > 0 {
+		return p.Classes[0].Task
+	}
+	return p.Name
+}
+
+func sameTasks(a, b []map[string]string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if !maps.Equal(a[i], b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// reportConnector writes the state of a connector that is placed here, where it changed.
+func (h *Herder) reportConnector(name string, c store.ConnectorRecord) {
+	s := store.ConnectorStatus{Name: name, State: stateRunning, WorkerID: h.members.ID(), Generation: h.members.Generation()}
+	switch c.Target {
+	case paused:
+		s.State = statePaused
+	case stopped:
+		s.State = stateStopped
+	}
+	p, err := h.host.Find(c.Config["connector.class"])
+	if err != nil {
+		s.State, s.Trace = stateFailed, err.Error()
+	} else {
+		s.Version = p.Version
+		h.warnUnknown(name, c.Config, p)
+	}
+	if old, ok := h.statuses.Connector(name); ok && old == s {
+		return
+	}
+	h.statuses.PutConnector(s)
+}
+
+// reconcileTasks starts, changes and ends the tasks of this worker (invariant 2).
+func (h *Herder) reconcileTasks(ctx context.Context, snap *store.ConfigSnapshot, mine cluster.Work) {
+	wanted := make(map[taskID]desired, len(mine.Tasks))
+	for _, t := range mine.Tasks {
+		c, ok := snap.Connectors[t.Connector]
+		if !ok || c.Inconsistent || t.Task >= len(c.Tasks) || c.Target == stopped {
+			continue
+		}
+		wanted[taskID{t.Connector, t.Task}] = desired{config: c.Tasks[t.Task], paused: c.Target == paused}
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for id, r := range h.tasks {
+		if _, ok := wanted[id]; !ok {
+			_, known := snap.Connectors[id.connector]
+			r.end(!known)
+		}
+	}
+	for id, d := range wanted {
+		if r, ok := h.tasks[id]; ok && id.task == 0 && r.differs(d) {
+			h.edits[id.connector]++
+		}
+	}
+	for id, d := range wanted {
+		if r, ok := h.tasks[id]; ok && r.want(d) {
+			continue
+		}
+		r := newTaskRunner(h, id, d)
+		if prev := h.tasks[id]; prev != nil {
+			r.after = prev.done // two runners of one task never overlap
+		}
+		h.tasks[id] = r
+		h.runners.Add(1)
+		go func() {
+			defer h.runners.Done()
+			r.run(ctx)
+			h.mu.Lock()
+			if h.tasks[id] == r {
+				delete(h.tasks, id)
+			}
+			h.mu.Unlock()
+		}()
+	}
+}
+
+// restartHere restarts what of a connector runs on this worker.
+func (h *Herder) restartHere(name string, includeTasks, onlyFailed bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if includeTasks {
+		if !onlyFailed {
+			h.edits[name]++
+		}
+		for id, r := range h.tasks {
+			if id.connector == name {
+				r.restart(onlyFailed)
+			}
+		}
+	}
+}
+
+// warnUnknown names, once for each connector, the keys of its configuration that nothing reads.
+func (h *Herder) warnUnknown(name string, cfg map[string]string, p pluginhost.Plugin) {
+	h.mu.Lock()
+	seen := h.warned[name]
+	h.warned[name] = true
+	h.mu.Unlock()
+	if seen {
+		return
+	}
+	for _, note := range config.Notes(cfg, p.Config) {
+		h.log.Warn(note, "connector", name)
+	}
+}
+
+// edition is what decides which tasks of a connector may share a process: the binary, and how often the connector was
+// changed or restarted as a whole.
+func (h *Herder) edition(name string, p pluginhost.Plugin) string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return p.SHA256 + "/" + strconv.FormatInt(h.edits[name], 10)
+}

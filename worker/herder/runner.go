@@ -1,0 +1,438 @@
+package herder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/sluice-connect/sluice/connectors"
+	"github.com/sluice-connect/sluice/plugins"
+	"github.com/sluice-connect/sluice/worker/config"
+	"github.com/sluice-connect/sluice/worker/convert"
+	"github.com/sluice-connect/sluice/worker/pluginhost"
+	"github.com/sluice-connect/sluice/worker/store"
+	"github.com/sluice-connect/sluice/worker/task"
+)
+
+// diedWithin is how long after a broken stream the end of a plugin process is waited for, to tell a crash from other
+// failures.
+const diedWithin = 2 * time.Second
+
+// launchWithin bounds the start of a plugin process, and of a task in it.
+const launchWithin = 30 * time.Second
+
+// desired is what a task on this worker is wanted to do.
+type desired struct {
+	config map[string]string
+	paused bool
+}
+
+// taskRunner keeps one task running on this worker: attempt after attempt, until it is not wanted any more.
+type taskRunner struct {
+	h     *Herder
+	id    taskID
+	after <-chan struct{} // the end of the runner before, if any
+	done  chan struct{}
+
+	mu      sync.Mutex
+	desired desired
+	epoch   int64 // grows with each change that needs a new attempt
+	ended   bool
+	deleted bool // the connector is gone, and so shall the status be
+	attempt context.CancelFunc
+	task    *task.Task // of the attempt under way
+	changed chan struct{}
+
+	status   store.TaskStatus // the last one written
+	restarts restarts
+}
+
+func newTaskRunner(h *Herder, id taskID, d desired) *taskRunner {
+	return &taskRunner{
+		h: h, id: id, desired: d, epoch: 1,
+		done: make(chan struct{}), changed: make(chan struct{}, 1),
+		restarts: restarts{policy: h.policy},
+	}
+}
+
+// want changes what the task is to do. It is false when the runner has ended and cannot be revived.
+func (r *taskRunner) want(d desired) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ended {
+		return false
+	}
+	again := !maps.Equal(r.desired.config, d.config)
+	pause := r.desired.paused != d.paused
+	r.desired = d
+	switch {
+	case again:
+		r.again()
+	case pause && r.task != nil:
+		r.task.SetPaused(d.paused)
+		r.signal()
+	case pause:
+		r.signal()
+	}
+	return true
+}
+
+// differs says whether d asks for another configuration.
+func (r *taskRunner) differs(d desired) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return !maps.Equal(r.desired.config, d.config)
+}
+
+// again ends the attempt under way, or the pause between two, and begins anew. The caller holds the lock.
+func (r *taskRunner) again() {
+	r.epoch++
+	if r.attempt != nil {
+		r.attempt()
+	}
+	r.signal()
+}
+
+func (r *taskRunner) signal() {
+	select {
+	case r.changed <- struct{}{}:
+	default:
+	}
+}
+
+// restart begins anew on a user's request.
+func (r *taskRunner) restart(onlyFailed bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ended || onlyFailed && r.status.State != stateFailed {
+		return
+	}
+	r.again()
+}
+
+// end lets the task end.
+func (r *taskRunner) end(deleted bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ended, r.deleted = true, deleted
+	if r.attempt != nil {
+		r.attempt()
+	}
+	r.signal()
+}
+
+func (r *taskRunner) run(ctx context.Context) {
+	defer close(r.done)
+	if r.after != nil {
+		select {
+		case <-r.after:
+		case <-ctx.Done():
+			return
+		}
+	}
+	defer r.sayGoodbye(ctx)
+	var seen int64
+	for {
+		r.mu.Lock()
+		if r.ended || ctx.Err() != nil {
+			r.mu.Unlock()
+			return
+		}
+		d, epoch := r.desired, r.epoch
+		actx, cancel := context.WithCancel(ctx)
+		r.attempt = cancel
+		r.mu.Unlock()
+		if epoch != seen {
+			r.restarts.reset()
+			seen = epoch
+		}
+
+		began := time.Now()
+		err, crashed := r.once(actx, d)
+		cancel()
+		r.mu.Lock()
+		r.attempt, r.task = nil, nil
+		changed := r.ended || r.epoch != epoch
+		r.mu.Unlock()
+		if ctx.Err() != nil || changed || err == nil {
+			continue
+		}
+		pause, again := r.restarts.next(connectors.CodeOf(err), crashed, time.Since(began), time.Now())
+		r.failed(err, pause, again)
+		if !r.wait(ctx, pause, again, epoch) {
+			return
+		}
+	}
+}
+
+// wait passes the time until the next attempt: the pause, or for ever, but never longer than until something changes.
+func (r *taskRunner) wait(ctx context.Context, pause time.Duration, again bool, epoch int64) bool {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	for {
+		var due <-chan time.Time
+		if again {
+			due = timer.C
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-due:
+			return true
+		case <-r.changed:
+			r.mu.Lock()
+			changed := r.ended || r.epoch != epoch
+			r.mu.Unlock()
+			if changed {
+				return true
+			}
+		}
+	}
+}
+
+// once runs the task until it fails or its context ends.
+func (r *taskRunner) once(ctx context.Context, d desired) (err error, crashed bool) {
+	h := r.h
+	cfg, err := h.taskConfig(r, d)
+	if err != nil {
+		return err, false
+	}
+	resolved, err := config.Resolve(d.config)
+	if err != nil {
+		return connectors.Misconfigured("starting task "+r.id.String(), err, "provide the value and restart the task"), false
+	}
+	key := r.id.connector
+	if h.worker.IsolateTasks {
+		key = r.id.String()
+	}
+	lctx, cancel := context.WithTimeout(ctx, launchWithin)
+	defer cancel()
+	plugin, err := h.host.Find(d.config["connector.class"])
+	if err != nil {
+		return connectors.Misconfigured("starting task "+r.id.String(), err, "put the plugin into a folder of plugin.path and restart the task"), false
+	}
+	proc, err := h.plugins.acquire(lctx, key, h.edition(r.id.connector, plugin), plugin)
+	if err != nil {
+		return connectors.AsError("starting plugin of connector "+r.id.connector, err), isCrash(err)
+	}
+	defer h.plugins.release(proc)
+
+	pt, err := proc.Client().StartTask(lctx, plugins.TaskSpec{
+		Connector: r.id.connector, Task: r.id.task, Config: resolved, Records: cfg.Records, CreditBytes: cfg.CreditBytes,
+	})
+	if err != nil {
+		return r.explain(ctx, proc.Process, connectors.AsError("starting task "+r.id.String(), err))
+	}
+	t, err := task.New(cfg)
+	if err != nil {
+		_ = pt.Stop(lctx) // the failure that matters is the other one
+		return err, false
+	}
+	r.mu.Lock()
+	r.task = t
+	t.SetPaused(r.desired.paused)
+	r.mu.Unlock()
+	r.running(plugin.Version, nil)
+	stopWatching := r.watchPauses(plugin.Version)
+	err = t.Run(ctx, pt)
+	stopWatching()
+
+	sctx, done := context.WithTimeout(context.WithoutCancel(ctx), h.worker.GracefulTimeout)
+	defer done()
+	if serr := pt.Stop(sctx); serr != nil && err == nil && ctx.Err() == nil {
+		err = serr
+	}
+	if err == nil {
+		return nil, false
+	}
+	return r.explain(ctx, proc.Process, err)
+}
+
+// explain finds out whether a failure is the death of the plugin, whose own story is then the better one.
+func (r *taskRunner) explain(ctx context.Context, p *pluginhost.Process, err error) (error, bool) {
+	if connectors.CodeOf(err) != connectors.CodeRetriable && connectors.CodeOf(err) != connectors.CodeFatal {
+		return err, false
+	}
+	timer := time.NewTimer(diedWithin)
+	defer timer.Stop()
+	if !isCrash(err) {
+		select {
+		case <-p.Done():
+		default:
+			return err, false
+		}
+	}
+	select {
+	case <-p.Done():
+	case <-timer.C:
+		return err, false
+	case <-ctx.Done():
+		return err, false
+	}
+	if died := p.Err(); died != nil {
+		return connectors.AsError("running plugin of connector "+r.id.connector, died), true
+	}
+	return err, true
+}
+
+// watchPauses reports PAUSED and RUNNING as they change while a task runs.
+func (r *taskRunner) watchPauses(version string) (stop func()) {
+	quit, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-quit:
+				return
+			case <-r.changed:
+				r.running(version, nil)
+			}
+		}
+	}()
+	return func() { close(quit); <-ended }
+}
+
+// running reports that the task runs, or is paused, and what troubles it at the moment.
+func (r *taskRunner) running(version string, trouble error) {
+	r.mu.Lock()
+	s := store.TaskStatus{State: stateRunning, Version: version}
+	if r.desired.paused {
+		s.State = statePaused
+	}
+	r.mu.Unlock()
+	if trouble != nil {
+		s.Trace = trouble.Error()
+	}
+	r.report(s)
+}
+
+// failed reports a failure and what comes next (invariant 5).
+func (r *taskRunner) failed(err error, pause time.Duration, again bool) {
+	trace := "task " + r.id.String() + " failed: " + err.Error()
+	switch {
+	case again:
+		trace += fmt.Sprintf("\nIt starts again by itself in %s (restart %d).", pause.Round(100*time.Millisecond), r.restarts.count)
+		r.h.log.Warn("task failed and starts again", "connector", r.id.connector, "task", r.id.task, "error", err, "in", pause, "restart", r.restarts.count)
+	default:
+		trace += "\nIt stays failed until its configuration changes or it is restarted (POST /connectors/" + r.id.connector + "/tasks/" + strconv.Itoa(r.id.task) + "/restart)."
+		r.h.log.Error("task failed", "connector", r.id.connector, "task", r.id.task, "error", err)
+	}
+	if len(r.restarts.crashes) > r.h.policy.CrashLimit {
+		trace += fmt.Sprintf(" The plugin died %d times within ten minutes.", len(r.restarts.crashes))
+	}
+	r.report(store.TaskStatus{State: stateFailed, Trace: trace, Version: r.status.Version})
+}
+
+// report writes the task's status where it says something new.
+func (r *taskRunner) report(s store.TaskStatus) {
+	s.Connector, s.Task = r.id.connector, r.id.task
+	s.WorkerID, s.Generation = r.h.members.ID(), r.h.members.Generation()
+	r.mu.Lock()
+	same := r.status == s
+	r.status = s
+	r.mu.Unlock()
+	if !same {
+		r.h.statuses.PutTask(s)
+	}
+}
+
+// sayGoodbye leaves the status that a task has when it has ended: none when its connector is gone, unassigned when it
+// went elsewhere or the worker stops.
+func (r *taskRunner) sayGoodbye(ctx context.Context) {
+	r.mu.Lock()
+	deleted := r.deleted
+	r.mu.Unlock()
+	if c, ok := r.h.configs.Snapshot().Connectors[r.id.connector]; deleted || !ok || r.id.task >= len(c.Tasks) && ctx.Err() == nil {
+		r.h.statuses.DeleteTask(r.id.connector, r.id.task)
+		return
+	}
+	r.report(store.TaskStatus{State: stateUnassigned, Version: r.status.Version})
+}
+
+func isCrash(err error) bool {
+	var died *pluginhost.DiedError
+	return errors.As(err, &died)
+}
+
+// taskConfig makes the configuration of the engine from that of the connector.
+func (h *Herder) taskConfig(r *taskRunner, d desired) (task.Config, error) {
+	c := d.config
+	format, err := h.formats(c)
+	if err != nil {
+		return task.Config{}, connectors.Misconfigured("starting task "+r.id.String(), err, "")
+	}
+	consumer, err := h.worker.ConsumerProps(c, h.log)
+	if err != nil {
+		return task.Config{}, connectors.Misconfigured("starting task "+r.id.String(), err, "")
+	}
+	setDefault(consumer, "group.id", "connect-"+r.id.connector)
+	setDefault(consumer, "client.id", "connector-consumer-"+r.id.String())
+	setDefault(consumer, "auto.offset.reset", "earliest")
+	setDefault(consumer, "session.timeout.ms", strconv.FormatInt(h.worker.SessionTimeout.Milliseconds(), 10))
+	setDefault(consumer, "queued.max.messages.kbytes", strconv.FormatInt(h.worker.FetchBuffer>>10, 10))
+	// Named after the task and not after the worker: whoever runs the task next has its partitions at once, and fences
+	// whoever ran it before.
+	consumer["group.instance.id"] = "sluice-" + r.id.String()
+	log := h.log.With("connector", r.id.connector, "task", r.id.task)
+	return task.Config{
+		Connector: r.id.connector, ID: r.id.task,
+		Topics: config.Split(c["topics"]), TopicsRegex: c["topics.regex"],
+		Records:  format,
+		Consumer: consumer, CreditBytes: h.worker.TaskBuffer,
+		CommitInterval: h.worker.FlushInterval, CommitTimeout: h.worker.FlushTimeout, StopTimeout: h.worker.GracefulTimeout,
+		Logger: log, Metrics: h.metrics.Task(r.id.connector, r.id.task),
+		OnTrouble: func(e *connectors.Error) {
+			r.mu.Lock()
+			version := r.status.Version
+			r.mu.Unlock()
+			if e == nil {
+				r.running(version, nil)
+			} else {
+				r.running(version, e)
+			}
+		},
+		OnTopic: func(topic string) { h.usedTopic(r.id, topic) },
+	}, nil
+}
+
+func (h *Herder) formats(c map[string]string) (connectors.Format, error) {
+	key, err := h.payload(c, "key.converter", h.worker.KeyConverter)
+	if err != nil {
+		return connectors.Format{}, err
+	}
+	value, err := h.payload(c, "value.converter", h.worker.ValueConverter)
+	if err != nil {
+		return connectors.Format{}, err
+	}
+	return connectors.Format{Key: key, Value: value}, nil
+}
+
+func (h *Herder) payload(c map[string]string, name, fallback string) (connectors.Payload, error) {
+	class, own := c[name]
+	props := h.worker.Prefixed(name + ".")
+	if own && class != "" {
+		props = map[string]string{}
+		for k, v := range c {
+			if len(k) > len(name)+1 && k[:len(name)+1] == name+"." {
+				props[k[len(name)+1:]] = v
+			}
+		}
+	} else {
+		class = fallback
+	}
+	p, err := convert.Payload(class, props)
+	if err != nil {
+		return 0, fmt.Errorf("configuration %s: %w", name, err)
+	}
+	return p, nil
+}
+
+func setDefault(m map[string]string, key, value string) {
+	if _, ok := m[key]; !ok {
+		m[key] = value
+	}
+}

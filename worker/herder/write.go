@@ -1,0 +1,254 @@
+package herder
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sluice-connect/sluice/api"
+	"github.com/sluice-connect/sluice/worker/config"
+)
+
+// leaderWithin is how long a request that only the leader can serve waits for this worker to lead: a moment after its
+// start. Kafka Connect answers 409 at once.
+const leaderWithin = 10 * time.Second
+
+// goneWithin is how long a deletion waits for the tasks to end.
+const goneWithin = 10 * time.Second
+
+// lead waits until this worker leads.
+func (h *Herder) leading(ctx context.Context) error {
+	if h.members.Leading() {
+		return nil
+	}
+	ok := h.eventually(ctx, leaderWithin, h.members.Leading)
+	if !ok {
+		return &api.Error{
+			Status:     http.StatusConflict,
+			Message:    "Cannot complete request momentarily due to no known leader URL, likely because a rebalance was underway.",
+			RetryAfter: time.Second,
+		}
+	}
+	return nil
+}
+
+// eventually waits until cond holds; the conditions it is used for change within milliseconds.
+func (h *Herder) eventually(ctx context.Context, within time.Duration, cond func() bool) bool {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !cond() {
+		select {
+		case <-ctx.Done():
+			return cond()
+		case <-tick.C:
+		}
+	}
+	return true
+}
+
+// Create makes a new connector.
+func (h *Herder) Create(ctx context.Context, req api.CreateRequest) (api.ConnectorInfo, error) {
+	if err := h.leading(ctx); err != nil {
+		return api.ConnectorInfo{}, err
+	}
+	cfg, err := h.check(ctx, req.Name, req.Config, nil)
+	if err != nil {
+		return api.ConnectorInfo{}, err
+	}
+	if _, exists := h.configs.Snapshot().Connectors[req.Name]; exists {
+		return api.ConnectorInfo{}, &api.Error{Status: http.StatusConflict, Message: "Connector " + req.Name + " already exists"}
+	}
+	var target *string
+	if req.InitialState != "" {
+		s := string(req.InitialState)
+		target = &s
+	}
+	if err := h.configs.PutConnector(ctx, req.Name, cfg, target); err != nil {
+		return api.ConnectorInfo{}, err
+	}
+	h.log.Info("connector created", "connector", req.Name, "class", cfg["connector.class"])
+	return h.info(req.Name, cfg, 0), nil
+}
+
+// PutConfig changes the configuration of a connector, or makes the connector.
+func (h *Herder) PutConfig(ctx context.Context, name string, cfg map[string]string) (api.ConnectorInfo, bool, error) {
+	if err := h.leading(ctx); err != nil {
+		return api.ConnectorInfo{}, false, err
+	}
+	old, exists := h.configs.Snapshot().Connectors[name]
+	cfg, err := h.check(ctx, name, cfg, old.Config)
+	if err != nil {
+		return api.ConnectorInfo{}, false, err
+	}
+	if err := h.configs.PutConnector(ctx, name, cfg, nil); err != nil {
+		return api.ConnectorInfo{}, false, err
+	}
+	h.mu.Lock()
+	delete(h.warned, name)
+	h.mu.Unlock()
+	return h.info(name, cfg, len(old.Tasks)), !exists, nil
+}
+
+// PatchConfig changes some keys; a nil value removes one.
+func (h *Herder) PatchConfig(ctx context.Context, name string, patch map[string]*string) (api.ConnectorInfo, error) {
+	if err := h.leading(ctx); err != nil {
+		return api.ConnectorInfo{}, err
+	}
+	c, ok := h.configs.Snapshot().Connectors[name]
+	if !ok {
+		return api.ConnectorInfo{}, notFound("Connector " + name + " not found")
+	}
+	cfg := maps.Clone(c.Config)
+	for k, v := range patch {
+		if v == nil {
+			delete(cfg, k)
+		} else {
+			cfg[k] = *v
+		}
+	}
+	info, _, err := h.PutConfig(ctx, name, cfg)
+	return info, err
+}
+
+// check completes a configuration and refuses what is wrong with it, naming every wrong key.
+func (h *Herder) check(ctx context.Context, name string, cfg, stored map[string]string) (map[string]string, error) {
+	cfg = maps.Clone(cfg)
+	if cfg == nil {
+		cfg = map[string]string{}
+	}
+	if _, ok := cfg["name"]; !ok {
+		cfg["name"] = name
+	}
+	cfg = config.Unmask(cfg, stored, h.passwords(cfg["connector.class"]))
+	infos, err := h.validate(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	if infos.ErrorCount == 0 {
+		return cfg, nil
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "Connector configuration is invalid and contains the following %d error(s):", infos.ErrorCount)
+	for _, c := range infos.Configs {
+		for _, e := range c.Value.Errors {
+			b.WriteString("\n" + e)
+		}
+	}
+	b.WriteString("\nYou can also find the above list of errors at the endpoint `/connector-plugins/{connectorType}/config/validate`")
+	return nil, &api.Error{Status: http.StatusBadRequest, Message: b.String()}
+}
+
+// Delete removes a connector. When it returns, its tasks on this worker have ended and its status is gone.
+func (h *Herder) Delete(ctx context.Context, name string) error {
+	if err := h.leading(ctx); err != nil {
+		return err
+	}
+	if _, ok := h.configs.Snapshot().Connectors[name]; !ok {
+		return notFound("Connector " + name + " not found")
+	}
+	if err := h.configs.Remove(ctx, name); err != nil {
+		return err
+	}
+	h.poke()
+	h.eventually(ctx, goneWithin, func() bool { return !h.runsHere(name) })
+	h.statuses.DeleteConnector(name)
+	h.log.Info("connector deleted", "connector", name)
+	return h.statuses.Flush(ctx)
+}
+
+func (h *Herder) runsHere(name string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for id := range h.tasks {
+		if id.connector == name {
+			return true
+		}
+	}
+	return false
+}
+
+// SetState pauses, resumes or stops a connector.
+func (h *Herder) SetState(ctx context.Context, name string, target api.TargetState) error {
+	if _, ok := h.configs.Snapshot().Connectors[name]; !ok {
+		return notFound("Unknown connector " + name)
+	}
+	if target == api.Stopped {
+		if err := h.leading(ctx); err != nil {
+			return err
+		}
+	}
+	if err := h.configs.PutTarget(ctx, name, string(target)); err != nil {
+		return err
+	}
+	h.poke()
+	if target == api.Stopped { // what was stopped has no tasks left when the answer comes
+		h.eventually(ctx, goneWithin, func() bool {
+			c := h.configs.Snapshot().Connectors[name]
+			return len(c.Tasks) == 0 && !h.runsHere(name)
+		})
+		return h.statuses.Flush(ctx)
+	}
+	return nil
+}
+
+// Restart restarts a connector and, if asked, its tasks. The status is what they will have next.
+func (h *Herder) Restart(ctx context.Context, name string, opts api.RestartOptions) (api.ConnectorStatus, error) {
+	if _, ok := h.configs.Snapshot().Connectors[name]; !ok {
+		return api.ConnectorStatus{}, notFound("Unknown connector: " + name)
+	}
+	status, err := h.Status(ctx, name)
+	if err != nil {
+		return api.ConnectorStatus{}, err
+	}
+	if err := h.host.Rescan(ctx); err != nil { // a plugin that was replaced comes into use now
+		return api.ConnectorStatus{}, err
+	}
+	if !opts.OnlyFailed || status.Connector.State == stateFailed {
+		status.Connector.State, status.Connector.Trace = stateRestarting, ""
+	}
+	for i := range status.Tasks {
+		if opts.IncludeTasks && (!opts.OnlyFailed || status.Tasks[i].State == stateFailed) {
+			status.Tasks[i].State, status.Tasks[i].Trace = stateRestarting, ""
+		}
+	}
+	if err := h.configs.PutRestart(ctx, name, opts.IncludeTasks, opts.OnlyFailed); err != nil {
+		return api.ConnectorStatus{}, err
+	}
+	h.poke()
+	return status, nil
+}
+
+// RestartTask restarts one task.
+func (h *Herder) RestartTask(ctx context.Context, id api.TaskID) error {
+	c, ok := h.configs.Snapshot().Connectors[id.Connector]
+	switch {
+	case !ok:
+		return notFound("Unknown connector: " + id.Connector)
+	case c.Target == stopped:
+		return &api.Error{Status: http.StatusConflict, Message: "Cannot complete request momentarily due to no known leader URL, likely because a rebalance was underway."}
+	case id.Task < 0 || id.Task >= len(c.Tasks):
+		return notFound("Unknown task: " + taskID{id.Connector, id.Task}.String())
+	}
+	if err := h.host.Rescan(ctx); err != nil {
+		return err
+	}
+	h.mu.Lock()
+	r := h.tasks[taskID{id.Connector, id.Task}]
+	h.mu.Unlock()
+	if r == nil {
+		return &api.Error{Status: http.StatusConflict, Message: "Cannot complete request because of a conflicting operation (e.g. worker rebalance)", RetryAfter: time.Second}
+	}
+	r.restart(false)
+	return nil
+}
+
+// sortedKeys prints a configuration's keys for messages that must not show values.
+func sortedKeys(cfg map[string]string) string {
+	return strings.Join(slices.Sorted(maps.Keys(cfg)), ", ")
+}
