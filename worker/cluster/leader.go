@@ -61,5 +61,6 @@ func (l *leader) plan(now time.Time, self, url string, prev Placement, members [
 	if !same(prev, next) || prev.Leader != self || prev.LeaderURL != url {
 		next.Generation = l.highest + 1
 	}
+	l.highest = max(l.highest, next.Generation)
 	return next, again
 }
