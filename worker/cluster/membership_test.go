@@ -4,10 +4,15 @@ import (
 	"context"
 	"log/slog"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/kversion"
 
 	"github.com/sluice-connect/sluice/worker/embedded/embeddedtest"
 	"github.com/sluice-connect/sluice/worker/store"
@@ -96,6 +101,14 @@ func (w *worker) until(t testing.TB, what string, ok func() bool) {
 	}
 }
 
+// leave ends a worker as a good one does.
+func (w *worker) leave(t testing.TB) {
+	t.Helper()
+	if err := w.Leave(within(t, patience)); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func workers(p Placement) []string {
 	var all []string
 	for id := range p.Workers {
@@ -117,5 +130,251 @@ func TestOneWorkerLeadsItself(t *testing.T) {
 	want := map[string]Work{"127.0.0.1:8083": {Connectors: []string{"x"}, Tasks: []TaskRef{{Connector: "x"}, {Connector: "x", Task: 1}}}}
 	if d := cmp.Diff(want, a.Placement().Workers); d != "" {
 		t.Error(d)
+	}
+}
+
+const (
+	addressA = "127.0.0.1:8083"
+	addressB = "127.0.0.1:8084"
+)
+
+// The place of a killed worker is its own for as long as its session lasts: nothing is written, nobody waits.
+func TestKilledWorkerHasItsPlaceBack(t *testing.T) {
+	b := embeddedtest.Start(t)
+	want := map[string]int{"x": 2}
+	a := join(t, b.Bootstrap(), addressA, want)
+	a.until(t, "settled", func() bool { return a.Settled() && grouped(a) })
+	before := a.Placement()
+	a.kill()
+
+	start := time.Now()
+	a = join(t, b.Bootstrap(), addressA, want)
+	a.until(t, "settled", a.Settled)
+	took := time.Since(start)
+	t.Logf("settled %s after the start", took)
+	if took > time.Second || !a.Leading() {
+		t.Errorf("leads %t after %s", a.Leading(), took)
+	}
+	if d := cmp.Diff(before, a.Placement()); d != "" {
+		t.Error(d)
+	}
+}
+
+// grouped tells whether Kafka has made the worker a member; before, it may lead on its own.
+func grouped(w *worker) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.joined
+}
+
+func TestTwoWorkersShare(t *testing.T) {
+	b := embeddedtest.Start(t)
+	want := map[string]int{"x": 2, "y": 2}
+	a := join(t, b.Bootstrap(), addressA, want)
+	a.until(t, "settled", func() bool { return a.Settled() && grouped(a) })
+	w := join(t, b.Bootstrap(), addressB, want)
+	both := func() bool {
+		return a.Settled() && w.Settled() && len(w.Placement().Workers) == 2 && len(a.Placement().Workers) == 2
+	}
+	w.until(t, "both are placed", both)
+	if !a.Leading() || w.Leading() || w.LeaderURL() != "http://"+addressA || a.Generation() != w.Generation() {
+		t.Errorf("leads %t and %t, leader at %s, generations %d and %d", a.Leading(), w.Leading(), w.LeaderURL(), a.Generation(), w.Generation())
+	}
+	for id, work := range w.Placement().Workers {
+		if len(work.Tasks) != 2 || len(work.Connectors) != 1 {
+			t.Errorf("%s has %+v", id, work)
+		}
+	}
+
+	// What is wanted changes: the leader places it.
+	more := map[string]int{"x": 2, "y": 2, "z": 4}
+	w.SetWant(more)
+	a.SetWant(more)
+	w.until(t, "the new connector is placed", func() bool {
+		return len(w.Placement().Workers[addressB].Tasks) == 4 && len(a.Placement().Workers[addressA].Tasks) == 4
+	})
+
+	// The second says good-bye: the first has all, long before a session ends.
+	start := time.Now()
+	w.leave(t)
+	a.until(t, "the first has all", func() bool { return len(a.Placement().Workers[addressA].Tasks) == 8 })
+	if took := time.Since(start); took > 3*time.Second {
+		t.Errorf("took %s", took)
+	}
+
+	// And comes back.
+	w = join(t, b.Bootstrap(), addressB, more)
+	w.until(t, "both are placed again", both)
+}
+
+func TestLeaderLeaves(t *testing.T) {
+	b := embeddedtest.Start(t)
+	want := map[string]int{"x": 2, "y": 2}
+	short := func(c *Config) { c.SessionTimeout = 2 * time.Second }
+	a := join(t, b.Bootstrap(), addressA, want, short)
+	a.until(t, "settled", func() bool { return a.Settled() && grouped(a) })
+	w := join(t, b.Bootstrap(), addressB, want, short)
+	w.until(t, "both are placed", func() bool { return w.Settled() && len(w.Placement().Workers) == 2 })
+
+	start := time.Now()
+	a.leave(t)
+	if len(w.Placement().Workers[addressB].Tasks) != 4 {
+		w.until(t, "the other has all", func() bool { return len(w.Placement().Workers[addressB].Tasks) == 4 })
+	}
+	t.Logf("the other has all after %s", time.Since(start))
+	if took := time.Since(start); took > time.Second {
+		t.Errorf("took %s", took)
+	}
+	w.until(t, "the other leads", func() bool { return w.Leading() && w.Settled() && w.LeaderURL() == "http://"+addressB })
+	t.Logf("the other leads after %s", time.Since(start))
+	w.until(t, "the mark is gone", func() bool { return len(w.store.Leaving()) == 0 })
+}
+
+// A worker that dies is waited for as long as configured, and then not.
+func TestDeadWorkersTasksMove(t *testing.T) {
+	b := embeddedtest.Start(t)
+	want := map[string]int{"x": 4}
+	quick := func(c *Config) { c.SessionTimeout, c.RebalanceDelay = time.Second, 700*time.Millisecond }
+	a := join(t, b.Bootstrap(), addressA, want, quick)
+	a.until(t, "settled", func() bool { return a.Settled() && grouped(a) })
+	w := join(t, b.Bootstrap(), addressB, want, quick)
+	w.until(t, "both are placed", func() bool { return w.Settled() && len(w.Placement().Workers) == 2 })
+	w.kill()
+	start := time.Now()
+	a.until(t, "the living has all", func() bool { return len(a.Placement().Workers[addressA].Tasks) == 4 })
+	if took := time.Since(start); took < 1200*time.Millisecond {
+		t.Errorf("after %s, before session and delay were over", took)
+	}
+}
+
+// Two workers that begin at once on a new cluster end with one leader and one placement.
+func TestWorkersStartTogether(t *testing.T) {
+	b := embeddedtest.Start(t)
+	want := map[string]int{"x": 6}
+	var all []*worker
+	addresses := []string{addressA, addressB, "127.0.0.1:8085"}
+	started := make(chan *worker, len(addresses))
+	for _, address := range addresses {
+		go func() { started <- join(t, b.Bootstrap(), address, want) }()
+	}
+	for range addresses {
+		all = append(all, <-started)
+	}
+	all[0].until(t, "settled together", func() bool {
+		leaders := 0
+		for _, w := range all {
+			if w.Leading() {
+				leaders++
+			}
+			if !w.Settled() || !grouped(w) || len(w.Placement().Workers) != 3 || w.Generation() != all[0].Generation() {
+				return false
+			}
+		}
+		return leaders == 1
+	})
+	for id, work := range all[0].Placement().Workers {
+		if len(work.Tasks) != 2 {
+			t.Errorf("%s has %+v", id, work)
+		}
+	}
+}
+
+// A process that takes a worker's address takes its place, and the one before it learns why.
+func TestPlaceIsTaken(t *testing.T) {
+	b := embeddedtest.Start(t)
+	want := map[string]int{"x": 1}
+	a := join(t, b.Bootstrap(), addressA, want)
+	a.until(t, "settled", func() bool { return a.Settled() && grouped(a) })
+	usurper := join(t, b.Bootstrap(), addressA, want)
+	usurper.until(t, "settled", usurper.Settled)
+	select {
+	case <-a.Done():
+	case <-time.After(patience):
+		t.Fatal("the first does not notice")
+	}
+	if a.Leading() || a.Settled() || a.Err() == nil || !strings.Contains(a.Err().Error(), "taken its place") {
+		t.Errorf("leads %t, settled %t, error %v", a.Leading(), a.Settled(), a.Err())
+	}
+	a.leave(t) // and takes nothing with it
+	if !usurper.Settled() || !usurper.Leading() {
+		t.Error("the other lost its place")
+	}
+}
+
+func TestUnfitGroup(t *testing.T) {
+	b := embeddedtest.Start(t)
+	embeddedtest.CreateTopic(t, b, "other", 1)
+	w := open(t, b.Bootstrap())
+
+	// A consumer of another topic.
+	conf := w.client.Props()
+	conf["group.id"] = "consumers"
+	c, err := kafka.NewConsumer(&conf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.Subscribe("other", nil); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(patience); ; {
+		c.Poll(20)
+		if parts, err := c.Assignment(); err == nil && len(parts) > 0 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the consumer gets nothing")
+		}
+	}
+	// A Kafka Connect worker, as far as the group shows it.
+	connect := kmsg.NewPtrJoinGroupRequest()
+	connect.Group, connect.ProtocolType, connect.SessionTimeoutMillis, connect.RebalanceTimeoutMillis = "connect", "connect", 10000, 10000
+	connect.Version = 3 // one step to membership
+	connect.Protocols = []kmsg.JoinGroupRequestProtocol{{Name: "sessioned", Metadata: []byte{0}}}
+	kc, err := kgo.NewClient(kgo.SeedBrokers(b.Bootstrap()), kgo.MaxVersions(kversion.V2_0_0()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer kc.Close()
+	if resp, err := connect.RequestWith(within(t, patience), kc); err != nil || resp.ErrorCode != 0 {
+		t.Fatalf("%+v, %v", resp, err)
+	}
+
+	for group, want := range map[string][]string{
+		"consumers": {"group consumers", "topic other", "group.id"},
+		"connect":   {"group connect", "Kafka Connect", "group.id"},
+	} {
+		cfg := w.config(addressA)
+		cfg.GroupID = group
+		m, err := Join(within(t, patience), cfg)
+		if err == nil {
+			m.stop()
+			m.wg.Wait()
+			_ = m.consumer.Close()
+			t.Errorf("joined group %s", group)
+			continue
+		}
+		t.Log(err)
+		for _, text := range want {
+			if !strings.Contains(err.Error(), text) {
+				t.Errorf("%q is not in: %v", text, err)
+			}
+		}
+	}
+}
+
+func TestConfigMustBeComplete(t *testing.T) {
+	b := embeddedtest.Start(t)
+	w := open(t, b.Bootstrap())
+	for text, change := range map[string]func(*Config){
+		"group.id":         func(c *Config) { c.GroupID = "" },
+		"not a URL":        func(c *Config) { c.URL = "127.0.0.1:8083" },
+		"assignment store": func(c *Config) { c.Store = nil },
+	} {
+		cfg := w.config(addressA)
+		change(&cfg)
+		if _, err := Join(within(t, patience), cfg); err == nil || !strings.Contains(err.Error(), text) {
+			t.Errorf("%q is not in: %v", text, err)
+		}
 	}
 }

@@ -77,7 +77,15 @@ func (s *scanner) refuse(at int, problem string) {
 	}
 }
 
+// skipSpace is small enough to be inlined; most documents have no blanks.
 func skipSpace(b []byte, i int) int {
+	if i < len(b) && b[i] <= ' ' {
+		return skipSpaces(b, i)
+	}
+	return i
+}
+
+func skipSpaces(b []byte, i int) int {
 	for i < len(b) && (b[i] == ' ' || b[i] == '\n' || b[i] == '\r' || b[i] == '\t') {
 		i++
 	}

@@ -59,6 +59,7 @@ type Plugins interface {
 	Rescan(ctx context.Context) error
 	Plugins() []pluginhost.Plugin
 	Find(class string) (pluginhost.Plugin, error)
+	FindCurrent(ctx context.Context, class string) (pluginhost.Plugin, error)
 	Validate(ctx context.Context, p pluginhost.Plugin, raw map[string]string, probe bool) ([]connectors.ConfigValue, error)
 	Launch(ctx context.Context, p pluginhost.Plugin, connector string) (*pluginhost.Process, error)
 }

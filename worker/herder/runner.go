@@ -211,7 +211,7 @@ func (r *taskRunner) once(ctx context.Context, d desired) (err error, crashed bo
 	}
 	lctx, cancel := context.WithTimeout(ctx, launchWithin)
 	defer cancel()
-	plugin, err := h.host.Find(d.config["connector.class"])
+	plugin, err := h.host.FindCurrent(lctx, d.config["connector.class"])
 	if err != nil {
 		return connectors.Misconfigured("starting task "+r.id.String(), err, "put the plugin into a folder of plugin.path and restart the task"), false
 	}
@@ -243,7 +243,11 @@ func (r *taskRunner) once(ctx context.Context, d desired) (err error, crashed bo
 
 	sctx, done := context.WithTimeout(context.WithoutCancel(ctx), h.worker.GracefulTimeout)
 	defer done()
-	if serr := pt.Stop(sctx); serr != nil && err == nil && ctx.Err() == nil {
+	serr := pt.Stop(sctx)
+	if sctx.Err() != nil {
+		proc.Kill() // it hangs; what it still does must not meet its successor, and nothing durable is lost
+	}
+	if serr != nil && err == nil && ctx.Err() == nil {
 		err = serr
 	}
 	if err == nil {

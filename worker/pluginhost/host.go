@@ -1,0 +1,200 @@
+package pluginhost
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/sluice-connect/sluice/connectors"
+	"github.com/sluice-connect/sluice/plugins"
+)
+
+// Config is what a host works with.
+type Config struct {
+	Paths  []string // folders with plugin binaries; earlier ones win
+	RunDir string   // where the folder for sockets is made
+	Env    []string // names of environment variables that plugins get beside the usual ones
+	MTLS   bool     // TLS between worker and plugins
+	Logger *slog.Logger
+}
+
+// Plugin is a plugin binary that was found fit for use.
+type Plugin struct {
+	plugins.Description
+	Path   string
+	SHA256 string // of the file, in hex
+	stamp  stamp
+}
+
+// Rejected is a file in a plugin folder that cannot be used.
+type Rejected struct {
+	Path   string
+	Reason string
+}
+
+// Host finds and runs plugins.
+type Host struct {
+	cfg     Config
+	log     *slog.Logger
+	sockets *socketDir
+	starter *starter
+
+	scanning chan struct{} // a lock that can be waited for with a context
+
+	mu       sync.Mutex
+	found    map[string]inspected // by path
+	list     []Plugin             // usable ones, newest versions first within a name
+	rejected []Rejected
+	live     map[*Process]struct{}
+	closed   bool
+}
+
+// New makes a host. It looks for nothing until Rescan.
+func New(cfg Config) (*Host, error) {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	sockets, err := newSocketDir(cfg.RunDir)
+	if err != nil {
+		return nil, err
+	}
+	return &Host{
+		cfg: cfg, log: cfg.Logger, sockets: sockets, starter: newStarter(),
+		scanning: make(chan struct{}, 1), found: map[string]inspected{}, live: map[*Process]struct{}{},
+	}, nil
+}
+
+// Plugins lists what was found by the last scan, by name, the highest version of each first.
+func (h *Host) Plugins() []Plugin {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.list)
+}
+
+// Rejected lists the files that the last scan found unfit, with the reasons.
+func (h *Host) Rejected() []Rejected {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.rejected)
+}
+
+// ErrNotFound is the error for a class that no plugin offers.
+var ErrNotFound = errors.New("no plugin offers this class")
+
+// Find gives the plugin that a connector.class names: by a full class name, by its last part, with or without the
+// "Connector" at its end, or by the plugin's own name. It looks at the last scan only and never waits.
+func (h *Host) Find(class string) (Plugin, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, p := range h.list {
+		if p.answersTo(class) {
+			return p, nil
+		}
+	}
+	return Plugin{}, fmt.Errorf("%w: %s", ErrNotFound, class)
+}
+
+// FindCurrent is Find for those who are about to start a process: a file that was dropped in or replaced since the last
+// scan counts.
+func (h *Host) FindCurrent(ctx context.Context, class string) (Plugin, error) {
+	p, err := h.Find(class)
+	if err == nil && p.stamp == stampOf(p.Path) {
+		return p, nil
+	}
+	if err := h.Rescan(ctx); err != nil {
+		return Plugin{}, err
+	}
+	return h.Find(class)
+}
+
+func (p Plugin) answersTo(class string) bool {
+	if class == "" {
+		return false
+	}
+	if class == p.Name {
+		return true
+	}
+	for _, c := range p.Classes {
+		simple := c.Name[strings.LastIndexByte(c.Name, '.')+1:]
+		if class == c.Name || class == simple || class == strings.TrimSuffix(simple, "Connector") {
+			return true
+		}
+	}
+	return false
+}
+
+const (
+	validateWithin = 10 * time.Second
+	stopWithin     = 2 * time.Second
+)
+
+// Validate checks a configuration in a process of its own.
+func (h *Host) Validate(ctx context.Context, p Plugin, raw map[string]string, probe bool) ([]connectors.ConfigValue, error) {
+	ctx, cancel := context.WithTimeout(ctx, validateWithin)
+	defer cancel()
+	proc, err := h.Launch(ctx, p, "validate")
+	if err != nil {
+		return nil, err
+	}
+	defer proc.Kill()
+	values, err := proc.Client().Validate(ctx, raw, probe)
+	if err != nil {
+		return nil, proc.explain(err)
+	}
+	return values, nil
+}
+
+// Launch starts a process of a plugin. connector only names it in logs. The process runs until Stop, Kill or Close.
+func (h *Host) Launch(ctx context.Context, p Plugin, connector string) (*Process, error) {
+	if now := stampOf(p.Path); now != p.stamp {
+		return nil, connectors.Retriable("starting plugin "+p.Name, errors.New(p.Path+" was changed or removed since it was found"), "it is looked at again at the next start")
+	}
+	return h.launch(ctx, p.Path, p.Name, connector)
+}
+
+func (h *Host) launch(ctx context.Context, path, name, connector string) (*Process, error) {
+	proc, err := startProcess(ctx, h, path, name, connector)
+	if err != nil {
+		return nil, err
+	}
+	h.mu.Lock()
+	closed := h.closed
+	if !closed {
+		h.live[proc] = struct{}{}
+	}
+	h.mu.Unlock()
+	if closed {
+		proc.Kill()
+		return nil, connectors.Retriable("starting plugin "+name, errors.New("the worker is stopping"), "")
+	}
+	return proc, nil
+}
+
+func (h *Host) gone(p *Process) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.live, p)
+}
+
+// Close ends all processes, and waits for them.
+func (h *Host) Close(ctx context.Context) error {
+	h.mu.Lock()
+	h.closed = true
+	live := make([]*Process, 0, len(h.live))
+	for p := range h.live {
+		live = append(live, p)
+	}
+	h.mu.Unlock()
+	var wg sync.WaitGroup
+	for _, p := range live {
+		wg.Go(func() { _ = p.Stop(ctx) }) // how it ended is in its log
+	}
+	wg.Wait()
+	h.starter.close()
+	return h.sockets.remove()
+}

@@ -1,0 +1,32 @@
+// Package task runs one sink task: it reads the task's partitions from Kafka, hands their records in batches to a plugin,
+// and commits what the plugin says is durable.
+//
+// One goroutine, the one that called [Task.Run], polls the consumer and owns all state. Beside it one goroutine sends to
+// the plugin and one receives from it, so that a plugin that hangs cannot stop the polling; offset commits and look-ups,
+// which wait for a broker, run in goroutines of their own, one at a time.
+//
+//	poll → check → builder of the partition → (credit) → sender → plugin
+//	commit ← durable offset of the partition ← receiver ← plugin
+//
+// # Invariants
+//
+//  1. An offset is committed only if the plugin reported everything below it as durable, in the opening of the partition
+//     that is committed for, and if the partition is still this task's.
+//  2. Batches of an opening hold the partition's records in the order of their offsets, from the offset where the plugin
+//     wanted to resume, without a record left out. A record that cannot be handed on ends the task.
+//  3. Batches under way, sent and not taken, hold at most CreditBytes. A partition has its equal share of that, so that one
+//     whose writer is slow uses up its own share only and delays no other; a record larger than the share may use the
+//     rest when the partition has nothing else under way.
+//  4. The consumer is polled at least every few hundred milliseconds whatever the plugin does, except while partitions are
+//     handed back, which takes at most CloseTimeout.
+//  5. A partition that is taken away is closed in the plugin and committed before it is handed back; one that is lost is
+//     closed and not committed. Partitions that stay are not touched.
+//  6. Run returns within StopTimeout and a second after its context has ended, and at once, but for closing the consumer, when the
+//     plugin is gone.
+//  7. Nothing is allocated or locked for a record, beyond what the Kafka client does for its message.
+//
+// # Neighbours
+//
+// The herder makes the configuration, starts the plugin's task and reports what Run returns. Package plugins has the other
+// end of [Plugin]; package worker/convert checks records; package worker/metrics shows what is counted here.
+package task

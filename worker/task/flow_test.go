@@ -1,0 +1,322 @@
+package task
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/sluice-connect/sluice/connectors"
+	"github.com/sluice-connect/sluice/worker/embedded/embeddedtest"
+)
+
+func TestSlowPartitionDelaysNoOther(t *testing.T) {
+	b := embeddedtest.Start(t)
+	embeddedtest.CreateTopic(t, b, "events", 3)
+	s := newStore()
+	watchCommits(t, b, s)
+	f := newFakePlugin(t, s)
+	f.slow[tp("events", 0)] = true
+	cfg := config(b, 0, "events")
+	cfg.CreditBytes, cfg.BatchBytes = 60<<10, 8<<10 // far less than the 800 kB of a partition
+	r := start(t, cfg, f)
+	eventually(t, "assignment", func() bool { return len(r.partitions()) == 3 }, r)
+	embeddedtest.Produce(t, b, documents("events", 3, 5000)...)
+	began := time.Now()
+	eventually(t, "the fast partitions", func() bool {
+		n1, _ := s.count(tp("events", 1))
+		n2, _ := s.count(tp("events", 2))
+		return n1 == 5000 && n2 == 5000
+	}, r)
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("the fast partitions took %s", took)
+	}
+	if n, _ := s.count(tp("events", 0)); n != 0 {
+		t.Fatalf("%d records of the slow partition were taken", n)
+	}
+	f.setSlow(tp("events", 0), false)
+	eventually(t, "the slow partition", func() bool { n, _ := s.count(tp("events", 0)); return n == 5000 }, r)
+	if _, err := r.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if _, d := s.total(); d != 0 {
+		t.Errorf("%d duplicates", d)
+	}
+	if f.most < cfg.CreditBytes/4 {
+		t.Errorf("only %d bytes of %d were ever under way", f.most, cfg.CreditBytes)
+	}
+}
+
+func TestAllPartitionsSlowKeepsMembership(t *testing.T) {
+	b := embeddedtest.Start(t)
+	embeddedtest.CreateTopic(t, b, "events", 2)
+	embeddedtest.Produce(t, b, documents("events", 2, 3000)...)
+	s := newStore()
+	f := newFakePlugin(t, s)
+	f.slow[tp("events", 0)], f.slow[tp("events", 1)] = true, true
+	cfg := config(b, 0, "events")
+	cfg.CreditBytes, cfg.BatchBytes = 40<<10, 8<<10
+	cfg.Consumer["max.poll.interval.ms"] = "3000" // the shortest that session.timeout.ms allows
+	r := start(t, cfg, f)
+	f2 := newFakePlugin(t, s)
+	eventually(t, "credit to be used up", func() bool { f.mu.Lock(); defer f.mu.Unlock(); return f.underWay > cfg.CreditBytes/2 }, r)
+	time.Sleep(4 * time.Second) // longer than max.poll.interval.ms: this is what is tested
+	if trouble, any := r.lastTrouble(); any {
+		t.Errorf("trouble %v", trouble)
+	}
+	if s.opens[tp("events", 0)] != 1 || s.opens[tp("events", 1)] != 1 {
+		t.Errorf("partitions were opened %v", s.opens)
+	}
+	// It takes part in a rebalance too.
+	r2 := start(t, config(b, 1, "events"), f2)
+	eventually(t, "a rebalance", func() bool { return len(r.partitions()) == 1 && len(r2.partitions()) == 1 }, r, r2)
+	f.setSlow(tp("events", 0), false)
+	f.setSlow(tp("events", 1), false)
+	eventually(t, "all records", func() bool { n, _ := s.total(); return n == 6000 }, r, r2)
+}
+
+func TestModeratelySlowPartition(t *testing.T) {
+	// A partition that takes a batch now and then must not pace the others by the holding of records.
+	b := embeddedtest.Start(t)
+	embeddedtest.CreateTopic(t, b, "events", 2)
+	s := newStore()
+	f := newFakePlugin(t, s)
+	f.slow[tp("events", 0)] = true
+	cfg := config(b, 0, "events")
+	cfg.CreditBytes, cfg.BatchBytes = 64<<10, 8<<10
+	r := start(t, cfg, f)
+	eventually(t, "assignment", func() bool { return len(r.partitions()) == 2 }, r)
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		tick := time.NewTicker(50 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				f.setSlow(tp("events", 0), false)
+				f.setSlow(tp("events", 0), true)
+			case <-stop:
+				return
+			}
+		}
+	}()
+	embeddedtest.Produce(t, b, documents("events", 2, 20000)...)
+	began := time.Now()
+	eventually(t, "the fast partition", func() bool { n, _ := s.count(tp("events", 1)); return n == 20000 }, r)
+	fast := time.Since(began)
+	if n, _ := s.count(tp("events", 0)); n >= 20000 {
+		t.Errorf("the slow partition was as fast")
+	}
+	close(stop)
+	<-stopped
+	f.setSlow(tp("events", 0), false)
+	eventually(t, "the slow partition", func() bool { n, _ := s.count(tp("events", 0)); return n == 20000 }, r)
+	t.Logf("fast partition took %s, all took %s", fast, time.Since(began))
+	if _, err := r.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if _, d := s.total(); d != 0 {
+		t.Errorf("%d duplicates", d)
+	}
+}
+
+func TestLargeRecords(t *testing.T) {
+	b := embeddedtest.Start(t)
+	embeddedtest.CreateTopic(t, b, "events", 4)
+	large := func(p int32, size int) embeddedtest.Record {
+		return embeddedtest.Record{Topic: "events", Partition: p, Value: fmt.Appendf(nil, `"%s"`, bytes.Repeat([]byte("x"), size))}
+	}
+	var records []embeddedtest.Record
+	for range 20 {
+		for p := range int32(4) {
+			records = append(records, large(p, 300), large(p, 60<<10), large(p, 10))
+		}
+	}
+	embeddedtest.Produce(t, b, records...)
+	s := newStore()
+	f := newFakePlugin(t, s)
+	cfg := config(b, 0, "events")
+	cfg.CreditBytes, cfg.BatchBytes = 100<<10, 4<<10 // a share of 25 kB; the large records need more than half of all
+	r := start(t, cfg, f)
+	eventually(t, "records", func() bool { n, _ := s.total(); return n == 240 }, r)
+	embeddedtest.Produce(t, b, large(2, 120<<10)) // can never go
+	err := r.wait()
+	var e *connectors.Error
+	if !errors.As(err, &e) || e.Code != connectors.CodeMisconfigured || e.Partition != tp("events", 2) || e.Offset != 60 || !strings.Contains(e.Error(), "record of 12") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestTrickleIsSentAtOnce(t *testing.T) {
+	b := embeddedtest.Start(t)
+	embeddedtest.CreateTopic(t, b, "events", 1)
+	s := newStore()
+	f := newFakePlugin(t, s)
+	cfg := config(b, 0, "events")
+	cfg.Linger = 10 * time.Second // would be seen
+	r := start(t, cfg, f)
+	eventually(t, "assignment", func() bool { return len(r.partitions()) == 1 }, r)
+	embeddedtest.Produce(t, b, documents("events", 1, 1)...)
+	began := time.Now()
+	eventually(t, "a record", func() bool { n, _ := s.total(); return n == 1 }, r)
+	if took := time.Since(began); took > 2*time.Second {
+		t.Errorf("a single record took %s", took)
+	}
+}
+
+func TestPauseAndResume(t *testing.T) {
+	b := embeddedtest.Start(t)
+	embeddedtest.CreateTopic(t, b, "events", 2)
+	s := newStore()
+	f := newFakePlugin(t, s)
+	r := start(t, config(b, 0, "events"), f)
+	embeddedtest.Produce(t, b, documents("events", 2, 100)...)
+	eventually(t, "records", func() bool { n, _ := s.total(); return n == 200 }, r)
+	r.task.SetPaused(true)
+	time.Sleep(300 * time.Millisecond) // it takes effect within one poll
+	embeddedtest.Produce(t, b, documents("events", 2, 100)...)
+	embeddedtest.AddPartitions(t, b, "events", 3)
+	embeddedtest.Produce(t, b, embeddedtest.Values("events", 2, `"new"`)...)
+	eventually(t, "the new partition", func() bool { return len(r.partitions()) == 3 }, r)
+	time.Sleep(500 * time.Millisecond) // nothing may come
+	if n, _ := s.total(); n != 200 {
+		t.Errorf("%d records while paused", n-200)
+	}
+	r.task.SetPaused(false)
+	eventually(t, "the rest", func() bool { n, _ := s.total(); return n == 401 }, r)
+	if s.opens[tp("events", 0)] != 1 {
+		t.Errorf("partition 0 was opened %d times", s.opens[tp("events", 0)])
+	}
+	if _, d := s.total(); d != 0 {
+		t.Errorf("%d duplicates", d)
+	}
+}
+
+func TestCreditNeverExceeded(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		total := rapid.Int64Range(1, 1000).Draw(t, "total")
+		n := rapid.IntRange(1, 8).Draw(t, "partitions")
+		c := credit{total: total, sharers: n}
+		accounts := make([]*account, n)
+		want := make([]int64, n) // the batch that each wants to send
+		for i := range accounts {
+			accounts[i] = &account{}
+		}
+		sum := func() (s int64) {
+			for _, a := range accounts {
+				if a.used < 0 {
+					t.Fatalf("account %d", a.used)
+				}
+				s += a.used
+			}
+			return s
+		}
+		for range rapid.IntRange(1, 60).Draw(t, "steps") {
+			i := rapid.IntRange(0, n-1).Draw(t, "which")
+			switch rapid.IntRange(0, 3).Draw(t, "step") {
+			case 0, 1:
+				if want[i] == 0 {
+					want[i] = rapid.Int64Range(1, total).Draw(t, "size")
+				}
+				if want[i] <= c.share() && accounts[i].used == 0 && c.waiting == nil && sum()+want[i] <= total && !c.take(accounts[i], want[i]) {
+					t.Fatalf("refused what fits")
+				} else if accounts[i].used == 0 || want[i] != 0 {
+					if c.take(accounts[i], want[i]) {
+						want[i] = 0
+					}
+				}
+			case 2:
+				if u := accounts[i].used; u > 0 {
+					if !c.give(accounts[i], rapid.Int64Range(1, u).Draw(t, "back")) {
+						t.Fatal("refused what was taken")
+					}
+				}
+				if c.give(accounts[i], accounts[i].used+1) {
+					t.Fatal("accepted more than was taken")
+				}
+			case 3:
+				c.close(accounts[i])
+				want[i] = 0
+			}
+			if c.used != sum() || c.used > c.total {
+				t.Fatalf("used %d, sum %d, total %d", c.used, sum(), c.total)
+			}
+		}
+		// Liveness: when all is given back again and again, everyone's batch goes.
+		for round := 0; ; round++ {
+			left := false
+			for i, a := range accounts {
+				if want[i] > 0 && c.take(a, want[i]) {
+					want[i] = 0
+				}
+				left = left || want[i] > 0
+			}
+			for _, a := range accounts {
+				c.give(a, a.used)
+			}
+			if !left {
+				break
+			}
+			if round > 2*n {
+				t.Fatalf("starved: %v", want)
+			}
+		}
+	})
+}
+
+func TestSlowPartitionsLeaveTheSharesOfOthers(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.IntRange(2, 8).Draw(t, "partitions")
+		c := credit{total: rapid.Int64Range(int64(n), 10000).Draw(t, "total"), sharers: n}
+		slow := rapid.IntRange(1, n-1).Draw(t, "slow") // take all they can and give nothing back
+		for range slow {
+			a := &account{}
+			for c.take(a, rapid.Int64Range(1, c.share()).Draw(t, "size")) {
+			}
+		}
+		fast := &account{}
+		if !c.take(fast, c.share()) {
+			t.Fatalf("no room for the share of %d with %d of %d used", c.share(), c.used, c.total)
+		}
+	})
+}
+
+func TestTracker(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		committed := rapid.Int64Range(-1, 100).Draw(t, "committed")
+		tr := tracker{sent: committed, durable: -1, committed: committed, barrier: -1}
+		honest := int64(-1) // the model: the highest valid report
+		failed := int64(-1)
+		for range rapid.IntRange(1, 50).Draw(t, "steps") {
+			switch rapid.IntRange(0, 3).Draw(t, "step") {
+			case 0:
+				tr.sent = max(tr.sent, 0) + rapid.Int64Range(1, 10).Draw(t, "records")
+			case 1:
+				next := rapid.Int64Range(0, 200).Draw(t, "durable")
+				if err := tr.report(next); (err != nil) != (next > tr.sent) {
+					t.Fatalf("report(%d) with %d sent: %v", next, tr.sent, err)
+				} else if err == nil {
+					honest = max(honest, next)
+				}
+			case 2:
+				if offset, moved := tr.due(); moved {
+					tr.committed = offset
+				}
+			case 3:
+				if failed < 0 && tr.sent > 0 {
+					failed = rapid.Int64Range(max(tr.committed, 0), max(tr.committed, tr.sent)).Draw(t, "failed")
+					tr.barrier = failed
+				}
+			}
+			offset, moved := tr.due()
+			if moved && (offset > honest || offset <= committed || failed >= 0 && offset > failed) {
+				t.Fatalf("due %d, durable %d, committed before %d, failed %d", offset, honest, committed, failed)
+			}
+		}
+	})
+}

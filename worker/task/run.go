@@ -1,0 +1,360 @@
+package task
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+
+	"github.com/sluice-connect/sluice/connectors"
+	"github.com/sluice-connect/sluice/worker/convert"
+)
+
+const (
+	idlePoll   = 100 * time.Millisecond // waiting for records, and nothing else is awaited
+	activePoll = 5 * time.Millisecond   // the plugin is about to say something
+	flowing    = 10                     // times Linger that a batch may grow while records flow
+	pollRun    = 512                    // records between two looks at everything else
+	holdMost   = 200 * time.Millisecond // how long polling may stop for a record without room
+	holdShare  = 10                     // a tenth of the time may go to holding while other partitions have room
+)
+
+// run is the state of a running task. It belongs to the goroutine of Run; the exceptions say so.
+type run struct {
+	cfg          *Config
+	subscription []string
+	wantPaused   func() bool
+	log          *slog.Logger
+	link         *link
+	consumer     *kafka.Consumer
+	helpers      sync.WaitGroup // commits, look-ups and the log reader
+	quit         chan struct{}  // ends the helpers
+	ctx          context.Context
+
+	partitions map[connectors.Partition]*partition // all but the closed ones
+	byID       map[uint32]*partition               // those that the plugin knows
+	lastID     uint32
+	last       *partition // of the latest record: most records come in runs
+	toAssign   []*partition
+	credit     credit
+	batchLimit int64
+	keyJSON    bool
+	valueJSON  bool
+	headers    []connectors.Header
+	topics     map[string]bool // that gave a record
+
+	now       time.Time // as of the latest look at everything else
+	collected bool      // some partition has a builder
+	unsent    bool      // and could not send it
+	paused    bool      // the whole task
+	held      int       // partitions paused by back-pressure
+	holdLeft  time.Duration
+	read      int // records since the latest look
+
+	lookups    chan lookup
+	commits    commits
+	troubles   troubles
+	nextGauges time.Time
+
+	failure    error // the first one; found anywhere
+	pluginGone bool  // the plugin will not answer any more
+	fenced     bool  // commits are pointless
+	ending     bool  // the consumer is being closed
+}
+
+func newRun(t *Task, p Plugin) *run {
+	r := &run{
+		cfg:          &t.cfg,
+		subscription: t.subscription,
+		wantPaused:   t.paused.Load,
+		log:          t.cfg.Logger,
+		link:         newLink(p, t.cfg.BatchBytes),
+		quit:         make(chan struct{}),
+		partitions:   map[connectors.Partition]*partition{},
+		byID:         map[uint32]*partition{},
+		credit:       credit{total: t.cfg.CreditBytes},
+		keyJSON:      t.cfg.Records.Key == connectors.PayloadJSON,
+		valueJSON:    t.cfg.Records.Value == connectors.PayloadJSON,
+		topics:       map[string]bool{},
+		now:          time.Now(),
+		holdLeft:     holdMost,
+		lookups:      make(chan lookup),
+		troubles:     troubles{tell: t.cfg.OnTrouble},
+	}
+	r.commits.results = make(chan commitResult, 1)
+	r.commits.next = r.now.Add(t.cfg.CommitInterval)
+	r.share()
+	return r
+}
+
+func (r *run) run(ctx context.Context) error {
+	r.ctx = ctx
+	if err := r.connect(); err != nil {
+		r.fail(err)
+	} else {
+		r.loop()
+	}
+	return r.shutdown()
+}
+
+func (r *run) connect() error {
+	logs := make(chan kafka.LogEvent, 64)
+	r.helpers.Go(func() { r.forwardLogs(logs) })
+	c, err := kafka.NewConsumer(r.cfg.consumerConfig(logs))
+	if err != nil {
+		return connectors.Misconfigured("making the consumer", err, "check the consumer's properties")
+	}
+	r.consumer = c
+	if err := c.SubscribeTopics(r.subscription, r.rebalance); err != nil {
+		return connectors.Misconfigured("subscribing", err, "check topics and topics.regex")
+	}
+	return nil
+}
+
+// fail notes the first failure; the loop ends with it.
+func (r *run) fail(err error) {
+	if r.failure == nil {
+		r.failure = err
+	}
+}
+
+// loop polls until the context ends or something fails.
+func (r *run) loop() {
+	for {
+		r.tend()
+		if r.failure != nil || r.ctx.Err() != nil {
+			return
+		}
+		wait := r.pollTimeout()
+		for range pollRun {
+			ev := r.consumer.Poll(int(wait / time.Millisecond))
+			wait = 0
+			if m, ok := ev.(*kafka.Message); ok {
+				r.take(m)
+			} else if ev == nil {
+				r.idle()
+				break
+			} else {
+				r.notice(ev)
+			}
+			if r.failure != nil {
+				return
+			}
+			if len(r.link.events) > 0 {
+				r.drain()
+			}
+		}
+	}
+}
+
+// tend looks at everything but the records.
+func (r *run) tend() {
+	before := r.now
+	r.now = time.Now()
+	r.holdLeft = min(r.holdLeft+r.now.Sub(before)/holdShare, holdMost)
+	if r.read > 0 {
+		if r.cfg.Metrics != nil {
+			r.cfg.Metrics.Read(r.read)
+		}
+		r.read = 0
+		r.brokersAnswer()
+	}
+	r.drain()
+	r.pauseOrResume()
+	if r.collected {
+		r.sendAged(flowing * r.cfg.Linger) // records flow: better let the batches grow
+	}
+	if r.held > 0 {
+		r.releaseHeld()
+	}
+	r.checkDeadlines()
+	r.tendCommits()
+	if r.now.After(r.nextGauges) {
+		r.gauges()
+		r.nextGauges = r.now.Add(time.Second)
+	}
+}
+
+// pollTimeout is how long to wait for a record. A poll is not interrupted by the plugin, so it is short where the plugin
+// is expected to say something that lets records flow.
+func (r *run) pollTimeout() time.Duration {
+	switch {
+	case r.unsent || r.held > 0 || len(r.byID) < len(r.partitions) || len(r.toAssign) > 0:
+		return activePoll
+	case r.collected:
+		return min(activePoll, max(r.cfg.Linger/2, time.Millisecond))
+	}
+	for _, p := range r.partitions {
+		if p.state != open {
+			return activePoll
+		}
+	}
+	return idlePoll
+}
+
+// take checks a record and adds it to its partition's batch.
+func (r *run) take(m *kafka.Message) {
+	if m.TopicPartition.Error != nil {
+		r.kafkaError(m.TopicPartition.Error)
+		return
+	}
+	p := r.last
+	if p == nil || p.ID != m.TopicPartition.Partition || p.Topic != *m.TopicPartition.Topic {
+		p = r.partitions[connectors.Partition{Topic: *m.TopicPartition.Topic, ID: m.TopicPartition.Partition}]
+		if p == nil {
+			return // taken away; whoever has it now reads the record again
+		}
+		r.last = p
+	}
+	if p.state != open || p.held != nil {
+		// Not wanted now. Behind a held record polling has stopped and the partition is paused before it goes on, so
+		// that only a record that was on its way can come; it is fetched again.
+		if p.state == open {
+			r.refetch(p)
+		}
+		return
+	}
+	r.add(p, m)
+}
+
+// add is take for a partition that can have the record.
+func (r *run) add(p *partition, m *kafka.Message) {
+	offset := int64(m.TopicPartition.Offset)
+	if offset < p.next {
+		r.fail(connectors.Fatal("reading records", fmt.Errorf("offset went back from %d to %d", p.next, offset),
+			"the topic was made anew or has lost records; check what the sink has, then reset the connector's offsets").At(p.Partition, offset))
+		return
+	}
+	key, value := m.Key, m.Value
+	if r.valueJSON && value != nil {
+		var err error
+		if value, err = convert.JSON(value); err != nil && !r.bad(p, offset, "value", err) {
+			return
+		}
+	}
+	if r.keyJSON && key != nil {
+		var err error
+		if key, err = convert.JSON(key); err != nil && !r.bad(p, offset, "key", err) {
+			return
+		}
+	}
+	size := int64(len(key) + len(value) + recordOverhead)
+	r.headers = r.headers[:0]
+	for i := range m.Headers {
+		h := &m.Headers[i]
+		r.headers = append(r.headers, connectors.Header{Key: h.Key, Value: h.Value})
+		size += int64(len(h.Key) + len(h.Value) + headerOverhead)
+	}
+	if size > r.credit.total || size > largestRecord {
+		r.fail(connectors.Misconfigured("reading records", fmt.Errorf("record of %d bytes, the task may have %d under way", size, min(r.credit.total, largestRecord)),
+			"raise the task's buffer, or lower max.message.bytes of the topic").At(p.Partition, offset))
+		return
+	}
+	if p.builder != nil && (p.size+size > r.batchLimit || offset-p.base >= spanMost) && !r.send(p) && !r.hold(p) {
+		p.held = m
+		return
+	}
+	if p.builder == nil {
+		p.builder, p.base, p.size = r.link.builder(), offset, 0
+		r.collected = true
+		if !r.topics[p.Topic] {
+			r.firstRecord(p)
+		}
+	}
+	timestamp := int64(-1)
+	if m.TimestampType != kafka.TimestampNotAvailable {
+		timestamp = m.Timestamp.UnixMilli()
+	}
+	p.builder.Append(offset, timestamp, key, value, r.headers...)
+	p.size += size
+	p.next = offset + 1
+	r.read++
+}
+
+const (
+	recordOverhead = 4 + 8 + 4 + 4 + 4 // what the columns need for a record, at most
+	headerOverhead = 8
+	spanMost       = 1<<32 - 2
+	largestRecord  = 63 << 20 // the protocol's messages end at 64 MiB
+)
+
+func (r *run) firstRecord(p *partition) {
+	r.topics[p.Topic] = true
+	if r.cfg.OnTopic != nil {
+		r.cfg.OnTopic(p.Topic)
+	}
+}
+
+// bad decides what becomes of a record that cannot be converted or stored. It is the only place that does. True means that
+// the record is dealt with and the task goes on; so far every such record ends the task (errors.tolerance=none).
+func (r *run) bad(p *partition, offset int64, what string, err error) bool {
+	e := connectors.BadRecord(p.Partition, offset, err)
+	var known *connectors.Error
+	if errors.As(err, &known) {
+		e = known.At(p.Partition, offset)
+	} else {
+		e.Op = "converting record " + what + " from JSON"
+		e.Hint = "mend what produces such records, skip this one by altering the connector's offsets, or use another " + what + ".converter"
+	}
+	if p.barrier < 0 || offset < p.barrier {
+		p.barrier = offset
+	}
+	if r.cfg.Metrics != nil {
+		r.cfg.Metrics.Failed()
+	}
+	r.fail(e)
+	return false
+}
+
+// send hands the partition's batch to the plugin where credit allows. True means that nothing is left to send.
+func (r *run) send(p *partition) bool {
+	if p.builder == nil {
+		return true
+	}
+	columns := p.builder.Columns()
+	size := int64(columns.Size())
+	if p.state != open || !r.link.room() || !r.credit.take(&p.account, size) {
+		r.unsent = true
+		return false
+	}
+	p.underWay = append(p.underWay, sentBatch{size, r.now})
+	p.sent = p.builder.Next()
+	p.lastSent = r.now
+	if r.cfg.Metrics != nil {
+		r.cfg.Metrics.Sent(columns.Records)
+	}
+	r.link.push(command{id: p.id, builder: p.builder, columns: columns, size: size})
+	p.builder, p.size = nil, 0
+	return true
+}
+
+// idle sends what is collected when no more records are there. A partition sends at once after a quiet time, and at most
+// every Linger in a trickle.
+func (r *run) idle() {
+	if r.collected {
+		r.now = time.Now()
+		r.sendAged(r.cfg.Linger)
+	}
+}
+
+func (r *run) sendAged(age time.Duration) {
+	r.collected, r.unsent = false, false
+	for _, p := range r.partitions {
+		if p.builder == nil {
+			continue
+		}
+		if r.now.Sub(p.lastSent) < age || !r.send(p) {
+			r.collected = true
+		}
+	}
+}
+
+// share divides the credit anew among the partitions (invariant 3).
+func (r *run) share() {
+	r.credit.sharers = len(r.partitions)
+	r.batchLimit = max(min(int64(r.cfg.BatchBytes), r.credit.share()/2), 1)
+}

@@ -1,0 +1,75 @@
+package task
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sluice-connect/sluice/connectors"
+)
+
+// graceAfterFailure is how long the rest may take when the plugin is gone: a last commit, leaving the group.
+const graceAfterFailure = 2 * time.Second
+
+// shutdown ends the task in order: partitions closed in the plugin, what is durable committed, the consumer closed, the
+// plugin's task stopped. Every step is bounded (invariant 6). It gives what Run returns.
+func (r *run) shutdown() error {
+	began := time.Now()
+	deadline := began.Add(r.cfg.StopTimeout)
+	r.now = began
+	if r.pluginGone {
+		deadline = began.Add(min(graceAfterFailure, r.cfg.StopTimeout))
+	}
+	all := make([]*partition, 0, len(r.partitions))
+	for _, p := range r.partitions {
+		all = append(all, p)
+	}
+	if !r.pluginGone && !r.closePartitions(all, true, deadline.Add(-r.cfg.StopTimeout/4)) {
+		r.fail(connectors.Retriable("stopping", fmt.Errorf("plugin did not close %s within %s", names(stillOpen(all)), time.Since(began).Round(time.Millisecond)),
+			"what it had not made durable is read again"))
+		r.pluginGone = true
+	}
+	r.commitNow(all, min(r.cfg.CommitTimeout, max(time.Until(deadline), r.cfg.StopTimeout/8)))
+
+	r.ending = true // from here on only the rebalance callback looks at the partitions
+	close(r.quit)
+	left := make(chan error, 1)
+	go func() {
+		r.helpers.Wait()
+		if r.consumer == nil {
+			left <- nil
+			return
+		}
+		left <- r.consumer.Close()
+	}()
+	patience := max(time.Until(deadline), min(time.Second, r.cfg.StopTimeout/4))
+	if r.pluginGone {
+		patience = min(patience, time.Second)
+	}
+	if err := r.link.stop(patience); err != nil && r.failure == nil {
+		r.fail(connectors.AsError("stopping the plugin's task", err))
+	}
+	timer := time.NewTimer(max(time.Until(deadline), graceAfterFailure/2))
+	defer timer.Stop()
+	select {
+	case err := <-left:
+		if err != nil {
+			r.log.Warn("closing the consumer", "error", err)
+		}
+	case <-timer.C:
+		// A broker that is away can keep the client from closing for up to a minute; nothing depends on it.
+		r.log.Warn("the consumer takes long to close, it is left alone")
+	}
+	return r.result()
+}
+
+func (r *run) result() error {
+	if r.failure == nil {
+		return nil
+	}
+	var e *connectors.Error
+	if errors.As(r.failure, &e) {
+		return r.failure
+	}
+	return connectors.AsError("running task", r.failure)
+}
