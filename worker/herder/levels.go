@@ -14,6 +14,10 @@ import (
 	"github.com/sluice-connect/sluice/api"
 )
 
+// javaLoggers begins the names that operators know of Kafka Connect; they count as existing, with the level that they
+// inherit.
+const javaLoggers = "org.apache.kafka.connect."
+
 // root is the logger that all others inherit their level from.
 const root = "root"
 
@@ -111,6 +115,9 @@ func (h *Herder) Logger(_ context.Context, name string) (api.LoggerLevel, error)
 	h.levels.mu.RLock()
 	defer h.levels.mu.RUnlock()
 	s, ok := h.levels.levels[name]
+	if !ok && strings.HasPrefix(name, javaLoggers) {
+		s, ok = h.levels.find(name), true
+	}
 	if !ok {
 		return api.LoggerLevel{}, notFound(fmt.Sprintf("Logger %s not found.", name))
 	}

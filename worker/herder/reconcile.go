@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"strconv"
+	"time"
 
 	"github.com/sluice-connect/sluice/worker/cluster"
 	"github.com/sluice-connect/sluice/worker/config"
@@ -32,6 +33,7 @@ const (
 
 // reconcile brings this worker in line with the config topic and the placement. What it starts lives as long as tasks.
 func (h *Herder) reconcile(ctx, tasks context.Context) error {
+	began := time.Now()
 	snap := h.configs.Snapshot()
 	var problems []error
 	if h.members.Leading() {
@@ -48,6 +50,7 @@ func (h *Herder) reconcile(ctx, tasks context.Context) error {
 		}
 	}
 	h.reconcileTasks(tasks, snap, mine)
+	h.count(mine, began)
 	return errors.Join(problems...)
 }
 
@@ -56,7 +59,7 @@ func (h *Herder) lead(ctx context.Context, snap *store.ConfigSnapshot) error {
 	want := make(map[string]int, len(snap.Connectors))
 	var problems []error
 	for name, c := range snap.Connectors {
-		tasks := h.taskConfigs(name, c)
+		tasks := h.taskConfigs(c)
 		want[name] = len(tasks)
 		if !c.Inconsistent && sameTasks(tasks, c.Tasks) {
 			continue
@@ -74,10 +77,13 @@ func (h *Herder) lead(ctx context.Context, snap *store.ConfigSnapshot) error {
 }
 
 // taskConfigs derives the task configurations of a connector: for a sink each is the connector's own, with the class of
-// the task. A stopped connector has none; neither has one whose plugin is not there, as long as it has none yet.
-func (h *Herder) taskConfigs(name string, c store.ConnectorRecord) []map[string]string {
-	if c.Target == stopped {
+// the task. A stopped connector has none; a paused one, and one whose plugin is not there, keeps those that it has.
+func (h *Herder) taskConfigs(c store.ConnectorRecord) []map[string]string {
+	switch c.Target {
+	case stopped:
 		return nil
+	case paused:
+		return c.Tasks
 	}
 	p, err := h.host.Find(c.Config["connector.class"])
 	if err != nil {
@@ -137,8 +143,12 @@ func (h *Herder) reportConnector(name string, c store.ConnectorRecord) {
 		s.Version = p.Version
 		h.warnUnknown(name, c.Config, p)
 	}
-	if old, ok := h.statuses.Connector(name); ok && old == s {
+	old, known := h.statuses.Connector(name)
+	if known && old == s {
 		return
+	}
+	if s.State == stateRunning || s.State == stateFailed {
+		h.metrics.Worker().ConnectorStarted(err)
 	}
 	h.statuses.PutConnector(s)
 }
@@ -184,6 +194,7 @@ func (h *Herder) reconcileTasks(ctx context.Context, snap *store.ConfigSnapshot,
 				delete(h.tasks, id)
 			}
 			h.mu.Unlock()
+			h.countStates(id.connector)
 		}()
 	}
 }

@@ -224,6 +224,7 @@ func (r *taskRunner) once(ctx context.Context, d desired) (err error, crashed bo
 	pt, err := proc.Client().StartTask(lctx, plugins.TaskSpec{
 		Connector: r.id.connector, Task: r.id.task, Config: resolved, Records: cfg.Records, CreditBytes: cfg.CreditBytes,
 	})
+	h.metrics.Worker().TaskStarted(err)
 	if err != nil {
 		return r.explain(ctx, proc.Process, connectors.AsError("starting task "+r.id.String(), err))
 	}
@@ -341,6 +342,7 @@ func (r *taskRunner) report(s store.TaskStatus) {
 	r.mu.Unlock()
 	if !same {
 		r.h.statuses.PutTask(s)
+		r.h.countStates(r.id.connector)
 	}
 }
 

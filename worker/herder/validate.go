@@ -26,7 +26,7 @@ func (h *Herder) validate(ctx context.Context, cfg map[string]string) (api.Confi
 	if class == "" {
 		return api.ConfigInfos{}, &api.Error{
 			Status:  http.StatusBadRequest,
-			Message: "Connector config {" + sortedKeys(cfg) + "} contains no connector type; set connector.class to one of " + h.classes(),
+			Message: "Connector config {" + shown(cfg) + "} contains no connector type",
 		}
 	}
 	p, err := h.find(ctx, class)

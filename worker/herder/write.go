@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sluice-connect/sluice/api"
+	"github.com/sluice-connect/sluice/connectors"
 	"github.com/sluice-connect/sluice/worker/config"
 )
 
@@ -57,7 +58,7 @@ func (h *Herder) Create(ctx context.Context, req api.CreateRequest) (api.Connect
 	if err := h.leading(ctx); err != nil {
 		return api.ConnectorInfo{}, err
 	}
-	cfg, err := h.check(ctx, req.Name, req.Config, nil)
+	cfg, err := h.check(ctx, named(req.Name, req.Config), nil)
 	if err != nil {
 		return api.ConnectorInfo{}, err
 	}
@@ -81,8 +82,24 @@ func (h *Herder) PutConfig(ctx context.Context, name string, cfg map[string]stri
 	if err := h.leading(ctx); err != nil {
 		return api.ConnectorInfo{}, false, err
 	}
+	return h.put(ctx, name, named(name, cfg))
+}
+
+// named completes a configuration with the connector's name.
+func named(name string, cfg map[string]string) map[string]string {
+	cfg = maps.Clone(cfg)
+	if cfg == nil {
+		cfg = map[string]string{}
+	}
+	if _, ok := cfg["name"]; !ok {
+		cfg["name"] = name
+	}
+	return cfg
+}
+
+func (h *Herder) put(ctx context.Context, name string, cfg map[string]string) (api.ConnectorInfo, bool, error) {
 	old, exists := h.configs.Snapshot().Connectors[name]
-	cfg, err := h.check(ctx, name, cfg, old.Config)
+	cfg, err := h.check(ctx, cfg, old.Config)
 	if err != nil {
 		return api.ConnectorInfo{}, false, err
 	}
@@ -112,19 +129,12 @@ func (h *Herder) PatchConfig(ctx context.Context, name string, patch map[string]
 			cfg[k] = *v
 		}
 	}
-	info, _, err := h.PutConfig(ctx, name, cfg)
+	info, _, err := h.put(ctx, name, cfg) // as it is: unlike in a PUT, Kafka Connect lets a patch take or change the name
 	return info, err
 }
 
-// check completes a configuration and refuses what is wrong with it, naming every wrong key.
-func (h *Herder) check(ctx context.Context, name string, cfg, stored map[string]string) (map[string]string, error) {
-	cfg = maps.Clone(cfg)
-	if cfg == nil {
-		cfg = map[string]string{}
-	}
-	if _, ok := cfg["name"]; !ok {
-		cfg["name"] = name
-	}
+// check refuses what is wrong with a configuration, naming every wrong key. Masked passwords stand for the stored ones.
+func (h *Herder) check(ctx context.Context, cfg, stored map[string]string) (map[string]string, error) {
 	cfg = config.Unmask(cfg, stored, h.passwords(cfg["connector.class"]))
 	infos, err := h.validate(ctx, cfg)
 	if err != nil {
@@ -248,7 +258,17 @@ func (h *Herder) RestartTask(ctx context.Context, id api.TaskID) error {
 	return nil
 }
 
-// sortedKeys prints a configuration's keys for messages that must not show values.
-func sortedKeys(cfg map[string]string) string {
-	return strings.Join(slices.Sorted(maps.Keys(cfg)), ", ")
+// shown prints a configuration of which nobody knows what is secret: only keys that every sink connector has show their
+// values.
+func shown(cfg map[string]string) string {
+	def := config.SinkDef()
+	pairs := make([]string, 0, len(cfg))
+	for _, k := range slices.Sorted(maps.Keys(cfg)) {
+		v := cfg[k]
+		if !def.Has(k) {
+			v = connectors.MaskedValue
+		}
+		pairs = append(pairs, k+"="+v)
+	}
+	return strings.Join(pairs, ", ")
 }
