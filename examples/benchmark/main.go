@@ -150,22 +150,15 @@ plugin.path=%s
 
 // connectPID finds the process of Kafka Connect through the stack's pid file.
 func connectPID(dir string) (int, error) {
-	matches, err := filepath.Glob(filepath.Join(dir, "*", "connect.pid"))
+	b, err := os.ReadFile(filepath.Join(dir, "pid", "connect"))
 	if err != nil {
-		return 0, err
+		return 0, fmt.Errorf("finding the process of Kafka Connect: %w", err)
 	}
-	matches = append(matches, filepath.Join(dir, "connect.pid"))
-	for _, m := range matches {
-		b, err := os.ReadFile(m)
-		if err != nil {
-			continue
-		}
-		var pid int
-		if _, err := fmt.Sscan(string(b), &pid); err == nil {
-			return pid, nil
-		}
+	var pid int
+	if _, err := fmt.Sscan(string(b), &pid); err != nil {
+		return 0, fmt.Errorf("reading the pid file of Kafka Connect: %w", err)
 	}
-	return 0, fmt.Errorf("no pid file of Connect in %s", dir)
+	return pid, nil
 }
 
 func report(o options, results map[string]map[string][]result) {

@@ -1,0 +1,28 @@
+// Package hdfs is the HDFS sink: it writes the values of records to files in HDFS, or in a folder of this machine, and
+// takes the configuration of Confluent's HDFS 2 and 3 sink connectors.
+//
+// # Invariants
+//
+//  1. A record is in exactly one committed file, or rejected. Committed is what lies under its final name; nothing else
+//     is ever shown to readers of the topic's folders.
+//  2. A file is written under a temporary name, closed, its length compared with what was written, and only then renamed.
+//     Only then its records are reported as durable.
+//  3. Every opening of a partition works in a temporary folder of its own and first moves away those of its predecessors:
+//     one atomic step of the namenode, after which nothing that they still do can succeed. Only then it looks at what is
+//     committed, and resumes behind it.
+//  4. A file's content stays in memory until the file is committed, up to sluice.buffer.bytes; a failed file is abandoned
+//     and written anew. A larger one is streamed, and its failure sends the task back to the last committed offset.
+//  5. In append mode the length of the growing file counts as recorded in its progress file, which is replaced by a
+//     rename from the temporary folder; what lies beyond was never acknowledged and is cut off.
+//  6. Every call to HDFS ends at its deadline or when its context does. Clients with broken files are closed, because a
+//     living client would hold their leases.
+//  7. While the other side is away the writer tries again by itself and says why; it gives up only when another writer
+//     has taken its place, or for what no retry can mend.
+//
+// The traps of the client that stand behind these rules: its Flush waits for nothing, a failed write may be followed by
+// writes that succeed, Close may succeed on a short file, and a call to a hung node never returns by itself.
+//
+// # Neighbours
+//
+// It uses colinmarc/hdfs. plugins/hdfs makes a plugin binary of it.
+package hdfs

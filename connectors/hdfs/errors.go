@@ -1,0 +1,96 @@
+package hdfs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"github.com/colinmarc/hdfs/v2"
+
+	"github.com/sluice-connect/sluice/connectors"
+)
+
+// errFenced says that the temporary folder of a writer is gone.
+var errFenced = errors.New("the temporary folder of this writer is gone")
+
+func fenced(op string) *connectors.Error {
+	return connectors.Retriable(op, errFenced, "another writer has taken the partition over, or somebody cleaned up under +tmp; the task begins anew behind what is committed")
+}
+
+// failure says what went wrong with HDFS in the user's words.
+func failure(op string, err error) *connectors.Error {
+	var own *connectors.Error
+	if errors.As(err, &own) {
+		return own
+	}
+	if errors.Is(err, context.Canceled) {
+		return connectors.Retriable(op, err, "")
+	}
+	cause, text := brief(err), err.Error()
+	has := func(parts ...string) bool {
+		for _, p := range parts {
+			if strings.Contains(text, p) {
+				return true
+			}
+		}
+		return false
+	}
+	switch {
+	case errors.Is(err, fs.ErrPermission), has("AccessControlException", "Permission denied"):
+		return connectors.Unauthorized(op, cause, "give the user the right to write there, or set sluice.hdfs.user")
+	case has("SafeModeException"):
+		return connectors.Retriable(op, cause, "the namenode is in safe mode; it goes on when that ends")
+	case has("NSQuotaExceeded", "DSQuotaExceeded", "QuotaByStorageTypeExceeded"):
+		return connectors.Retriable(op, cause, "raise the quota of the folder or free some of it; it goes on then")
+	case has("could only be written to 0 of", "could only be replicated to 0"):
+		return connectors.Retriable(op, cause, "no datanode is alive and has room; it goes on when one is")
+	case has("StandbyException", "no available namenodes", "connection refused", "no such host"):
+		return connectors.Retriable(op, cause, "no namenode answers; check store.url and the service")
+	case has("AlreadyBeingCreated", "RecoveryInProgress"):
+		return connectors.Retriable(op, cause, "a writer before this one has the file open; HDFS takes it away after a minute")
+	default:
+		return connectors.Retriable(op, cause, "")
+	}
+}
+
+// brief leaves out the stack traces that a namenode sends.
+func brief(err error) error {
+	var remote hdfs.Error
+	if errors.As(err, &remote) {
+		class := remote.Exception()
+		message, _, _ := strings.Cut(remote.Message(), "\n")
+		return fmt.Errorf("%s: %s", class[strings.LastIndexByte(class, '.')+1:], message)
+	}
+	first, _, more := strings.Cut(err.Error(), "\n")
+	if more {
+		return errors.New(first)
+	}
+	return err
+}
+
+// firstPause is the pause after the first failure; it doubles up to retry.backoff.ms.
+const firstPause = 200 * time.Millisecond
+
+// pause gives the pause after the n-th failure in a row, from 1, half of it random.
+func pause(longest time.Duration, n int) time.Duration {
+	d := min(firstPause<<min(n-1, 16), longest)
+	if d < 2 {
+		return d
+	}
+	return d/2 + rand.N(d/2)
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

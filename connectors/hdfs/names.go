@@ -1,0 +1,94 @@
+package hdfs
+
+import (
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+
+	"github.com/sluice-connect/sluice/connectors"
+)
+
+// naming makes and reads the names of files and folders, by Confluent's scheme:
+//
+//	<topics.dir>/<topic>/partition=<n>/<topic>+<n>+<first offset>+<last offset>.<ext>     a committed file
+//	<topics.dir>/<topic>/partition=<n>/<topic>+<n>+<first offset>~<generation>.<ext>      the growing file of append mode
+//	<topics.dir>/+tmp/<topic>/partition=<n>/<opening>/…                                   files in the making
+//	<topics.dir>/+tmp/+fenced/<topic>/partition=<n>/<opening>                             what was taken from predecessors
+//	<logs.dir>/<topic>/<n>/progress.json                                                  progress of append mode
+type naming struct {
+	topics string // absolute
+	logs   string // absolute
+	delim  string
+	width  int
+	ext    string // with its dot, or empty
+}
+
+func (n naming) dir(p connectors.Partition) string {
+	return path.Join(n.topics, p.Topic, "partition="+strconv.Itoa(int(p.ID)))
+}
+
+func (n naming) temp(p connectors.Partition) string {
+	return path.Join(n.topics, "+tmp", p.Topic, "partition="+strconv.Itoa(int(p.ID)))
+}
+
+func (n naming) fenced(p connectors.Partition) string {
+	return path.Join(n.topics, "+tmp", "+fenced", p.Topic, "partition="+strconv.Itoa(int(p.ID)))
+}
+
+func (n naming) progress(p connectors.Partition) string {
+	return path.Join(n.logs, p.Topic, strconv.Itoa(int(p.ID)), "progress.json")
+}
+
+func (n naming) file(p connectors.Partition, first, last int64) string {
+	return path.Join(n.dir(p), fmt.Sprintf("%s%s%d%s%0*d%s%0*d%s", p.Topic, n.delim, p.ID, n.delim, n.width, first, n.delim, n.width, last, n.ext))
+}
+
+func (n naming) growing(p connectors.Partition, first int64, generation int) string {
+	return path.Join(n.dir(p), fmt.Sprintf("%s%s%d%s%0*d~%d%s", p.Topic, n.delim, p.ID, n.delim, n.width, first, generation, n.ext))
+}
+
+// parseFile reads the name of a committed file of this partition. Files of other formats count too: a connector whose
+// format changed goes on where it was.
+func (n naming) parseFile(p connectors.Partition, name string) (first, last int64, ok bool) {
+	rest, ok := strings.CutPrefix(name, p.Topic+n.delim+strconv.Itoa(int(p.ID))+n.delim)
+	if !ok {
+		return 0, 0, false
+	}
+	rest, _, _ = strings.Cut(rest, ".")
+	a, b, ok := strings.Cut(rest, n.delim)
+	if !ok {
+		return 0, 0, false
+	}
+	first, ok1 := parseOffset(a)
+	last, ok2 := parseOffset(b)
+	return first, last, ok1 && ok2 && first <= last
+}
+
+// parseGrowing reads the name of a growing file of this partition.
+func (n naming) parseGrowing(p connectors.Partition, name string) (first int64, generation int, ok bool) {
+	rest, ok := strings.CutPrefix(name, p.Topic+n.delim+strconv.Itoa(int(p.ID))+n.delim)
+	if !ok {
+		return 0, 0, false
+	}
+	if rest, ok = strings.CutSuffix(rest, n.ext); !ok {
+		return 0, 0, false
+	}
+	a, b, ok := strings.Cut(rest, "~")
+	if !ok {
+		return 0, 0, false
+	}
+	first, ok1 := parseOffset(a)
+	g, ok2 := parseOffset(b)
+	return first, int(g), ok1 && ok2 && g < 1<<31
+}
+
+func parseOffset(s string) (int64, bool) {
+	for _, c := range []byte(s) {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+	}
+	v, err := strconv.ParseInt(s, 10, 64)
+	return v, err == nil
+}

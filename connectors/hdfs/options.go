@@ -1,0 +1,177 @@
+package hdfs
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/sluice-connect/sluice/connectors"
+)
+
+const (
+	groupHDFS      = "Hdfs"
+	groupConnector = "Connector"
+	groupStorage   = "Storage"
+	groupFiles     = "Files"
+	groupSchema    = "Schema"
+	groupPartition = "Partitioner"
+	groupHive      = "Hive"
+	groupSecurity  = "Security"
+)
+
+const (
+	modeFlush  = "flush"
+	modeAppend = "append"
+
+	nullFail   = "fail"
+	nullIgnore = "ignore"
+)
+
+// The keys. Names and defaults are Confluent's where Confluent has them; the others begin with "sluice.".
+var (
+	hdfsURL = connectors.String("hdfs.url", "Where to write: hdfs://namenode:port or file:///folder. The older name of store.url.",
+		connectors.Group(groupHDFS), connectors.WithImportance(connectors.High), connectors.WithWidth(connectors.WidthLong), urlCheck())
+	storeURL = connectors.String("store.url", "Where to write: hdfs://namenode:port, several namenodes of one cluster between commas, hdfs://nameservice with hadoop.conf.dir, or file:///folder.",
+		connectors.Group(groupStorage), connectors.WithImportance(connectors.High), connectors.WithWidth(connectors.WidthLong), urlCheck())
+	confDir = connectors.String("hadoop.conf.dir", "Folder with core-site.xml and hdfs-site.xml, for nameservices with several namenodes.",
+		connectors.Group(groupHDFS), connectors.Default(""), connectors.WithWidth(connectors.WidthLong))
+	user = connectors.String("sluice.hdfs.user", "User in HDFS. Default: the environment variable HADOOP_USER_NAME, then the user of the worker.",
+		connectors.Group(groupHDFS), connectors.Default(""))
+	timeout = connectors.Millis("sluice.hdfs.timeout.ms", "How long a single call to a namenode or datanode may take.",
+		connectors.Group(groupHDFS), connectors.Default("30000"), connectors.AtLeast(1000))
+
+	topicsDir = connectors.String("topics.dir", "Top folder of the topics' folders.",
+		connectors.Group(groupStorage), connectors.Default("topics"), connectors.WithImportance(connectors.High), connectors.NonEmpty())
+	logsDir = connectors.String("logs.dir", "Top folder of the progress files of append mode.",
+		connectors.Group(groupStorage), connectors.Default("logs"), connectors.NonEmpty())
+	fileDelim = connectors.String("file.delim", "Between topic, partition and offsets in the names of files.",
+		connectors.Group(groupStorage), connectors.Default("+"), connectors.Check("one of + - _ ~ =", func(s string) error {
+			if len(s) != 1 || !strings.Contains("+-_~=", s) {
+				return errors.New("String must be one of +, -, _, ~, =")
+			}
+			return nil
+		}))
+	dirDelim = connectors.String("directory.delim", "Between folders. HDFS knows / only.",
+		connectors.Group(groupStorage), connectors.Default("/"), connectors.OneOf("/"))
+	zeroPad = connectors.Int("filename.offset.zero.pad.width", "Least number of digits of the offsets in the names of files.",
+		connectors.Group(groupStorage), connectors.Default("10"), connectors.Between(0, 20))
+
+	formatClass = connectors.ClassName("format.class", "Format of the files: JsonFormat (one document to a line), StringFormat (one text to a line) or ByteArrayFormat (values as they are). Only the last part of the name counts. Confluent's sink has no default here.",
+		connectors.Group(groupConnector), connectors.Default("io.confluent.connect.hdfs.json.JsonFormat"), connectors.WithImportance(connectors.High),
+		connectors.Check("JsonFormat, StringFormat, ByteArrayFormat", checkFormat), connectors.Recommend(
+			"io.confluent.connect.hdfs.json.JsonFormat", "io.confluent.connect.hdfs.string.StringFormat", "io.confluent.connect.hdfs.bytearray.ByteArrayFormat"))
+	bytesExtension = connectors.String("format.bytearray.extension", "Extension of the files of ByteArrayFormat.",
+		connectors.Group(groupConnector), connectors.Default(".bin"))
+	bytesSeparator = connectors.String("format.bytearray.separator", "What follows each value in the files of ByteArrayFormat; empty for a line feed.",
+		connectors.Group(groupConnector), connectors.Default(""))
+	onNull = connectors.String("behavior.on.null.values", "What becomes of records without a value: fail rejects them, ignore passes over them.",
+		connectors.Group(groupConnector), connectors.Default(nullFail), connectors.OneOf(nullFail, nullIgnore))
+
+	flushSize = connectors.Int("flush.size", "Records in a file: when a partition has this many, its file is committed.",
+		connectors.Group(groupConnector), connectors.Required(), connectors.WithImportance(connectors.High), connectors.AtLeast(1))
+	rotateInterval = connectors.Millis("rotate.interval.ms", "Longest time from a file's first record to its commit, by the clock, also when nothing more comes. -1: no limit.",
+		connectors.Group(groupConnector), connectors.Default("-1"), connectors.WithImportance(connectors.High))
+	rotateSchedule = connectors.Millis("rotate.schedule.interval.ms", "Files are committed at every multiple of this time since midnight in timezone. -1: never.",
+		connectors.Group(groupConnector), connectors.Default("-1"))
+	timezone = connectors.String("timezone", "Time zone of rotate.schedule.interval.ms, for example Europe/Berlin. Default: UTC.",
+		connectors.Group(groupPartition), connectors.Default(""), connectors.Check("name of a time zone", checkZone))
+	retryBackoff = connectors.Millis("retry.backoff.ms", "Longest pause between two attempts while HDFS refuses or is away. The first pauses are shorter.",
+		connectors.Group(groupConnector), connectors.Default("5000"), connectors.AtLeast(1))
+
+	writeMode = connectors.String("sluice.write.mode", "flush: a new file for every flush.size records. append: one growing file per partition, to which every flush.size records are appended.",
+		connectors.Group(groupFiles), connectors.Default(modeFlush), connectors.OneOf(modeFlush, modeAppend))
+	bufferBytes = connectors.Long("sluice.buffer.bytes", "Bytes of a file that each partition keeps in memory until the commit. A larger file is streamed to HDFS meanwhile.",
+		connectors.Group(groupFiles), connectors.Default("8388608"), connectors.AtLeast(64<<10))
+	fileBytes = connectors.Long("sluice.file.bytes", "Bytes at which a file is committed although it has fewer than flush.size records. It is also the block size of streamed files, so that a file has one block.",
+		connectors.Group(groupFiles), connectors.Default("1073741824"), connectors.Between(1<<20, 8<<30))
+
+	partitioner = connectors.ClassName("partitioner.class", "How records are laid out in folders: one folder per Kafka partition (DefaultPartitioner).",
+		connectors.Group(groupPartition), connectors.Default("io.confluent.connect.storage.partitioner.DefaultPartitioner"),
+		connectors.Check("DefaultPartitioner", func(s string) error {
+			if lastPart(s) != "DefaultPartitioner" {
+				return errors.New("this version lays records out by Kafka partition only; use DefaultPartitioner")
+			}
+			return nil
+		}))
+	kerberos = connectors.Bool("hdfs.authentication.kerberos", "Kerberos is not supported by this version.",
+		connectors.Group(groupSecurity), connectors.Default("false"), connectors.Check("false", func(s string) error {
+			if s == "true" {
+				return errors.New("this version does not authenticate with Kerberos")
+			}
+			return nil
+		}))
+	captureGroups = connectors.String("topic.capture.groups.regex", "Capture groups of the topic's name for folders are not supported by this version.",
+		connectors.Group(groupStorage), connectors.Check("not set", func(s string) error {
+			if s != "" && s != "<nil>" {
+				return errors.New("this version does not take parts of the topic's name for folders")
+			}
+			return nil
+		}))
+)
+
+// ignored are Confluent's options that change nothing here, with the reasons.
+func ignored() []connectors.AnyKey {
+	const (
+		noJVM     = "there is no JVM and no Hadoop installation"
+		noSchema  = "it concerns formats with schemas"
+		noParts   = "it concerns other partitioners"
+		noHive    = "tables are not kept by the sink; make an external table over the topic's folder"
+		noTickets = "it concerns Kerberos"
+	)
+	list := []struct{ name, group, fallback, why string }{
+		{"hadoop.home", groupHDFS, "", noJVM},
+		{"shutdown.timeout.ms", groupConnector, "3000", "the worker's task.shutdown.graceful.timeout.ms counts"},
+		{"schemas.cache.config", groupSchema, "1000", noSchema},
+		{"avro.codec", groupConnector, "", noSchema},
+		{"parquet.codec", groupConnector, "", noSchema},
+		{"schema.compatibility", groupSchema, "NONE", noSchema},
+		{"enhanced.avro.schema.support", groupSchema, "true", noSchema},
+		{"connect.meta.data", groupSchema, "true", noSchema},
+		{"storage.class", groupStorage, "", "the URL says which storage it is"},
+		{"partition.field.name", groupPartition, "", noParts},
+		{"partition.duration.ms", groupPartition, "-1", noParts},
+		{"path.format", groupPartition, "", noParts},
+		{"locale", groupPartition, "", noParts},
+		{"timestamp.extractor", groupPartition, "Wallclock", noParts},
+		{"timestamp.field", groupPartition, "timestamp", noParts},
+		{"hive.integration", groupHive, "false", noHive},
+		{"hive.metastore.uris", groupHive, "", noHive},
+		{"hive.conf.dir", groupHive, "", noHive},
+		{"hive.home", groupHive, "", noHive},
+		{"hive.database", groupHive, "default", noHive},
+		{"hive.table.name", groupHive, "${topic}", noHive},
+		{"connect.hdfs.principal", groupSecurity, "", noTickets},
+		{"connect.hdfs.keytab", groupSecurity, "", noTickets},
+		{"hdfs.namenode.principal", groupSecurity, "", noTickets},
+		{"kerberos.ticket.renew.period.ms", groupSecurity, "3600000", noTickets},
+	}
+	keys := make([]connectors.AnyKey, 0, len(list))
+	for _, k := range list {
+		keys = append(keys, connectors.String(k.name, "Accepted for compatibility: "+k.why+".", connectors.Group(k.group),
+			connectors.Default(k.fallback), connectors.WithImportance(connectors.Low), connectors.Ignored(k.why)))
+	}
+	return keys
+}
+
+func definition() connectors.ConfigDef {
+	keys := []connectors.AnyKey{
+		storeURL, hdfsURL, confDir, user, timeout,
+		topicsDir, logsDir, fileDelim, dirDelim, zeroPad, captureGroups,
+		formatClass, bytesExtension, bytesSeparator, onNull,
+		flushSize, rotateInterval, rotateSchedule, timezone, retryBackoff,
+		writeMode, bufferBytes, fileBytes, partitioner, kerberos,
+	}
+	return connectors.Define(append(keys, ignored()...)...)
+}
+
+func lastPart(class string) string { return class[strings.LastIndexByte(class, '.')+1:] }
+
+func checkFormat(class string) error {
+	switch lastPart(class) {
+	case "JsonFormat", "StringFormat", "ByteArrayFormat":
+		return nil
+	case "AvroFormat", "ParquetFormat", "OrcFormat":
+		return errors.New("this version writes JSON, strings and raw bytes; use JsonFormat, StringFormat or ByteArrayFormat")
+	default:
+		return errors.New("String must be one of JsonFormat, StringFormat, ByteArrayFormat, with or without the package before it")
+	}
+}

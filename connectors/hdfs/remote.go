@@ -1,0 +1,359 @@
+package hdfs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	osuser "os/user"
+	"sync"
+	"time"
+
+	"github.com/colinmarc/hdfs/v2"
+	"github.com/colinmarc/hdfs/v2/hadoopconf"
+
+	"github.com/sluice-connect/sluice/connectors"
+)
+
+// remoteFS is an HDFS cluster, with a client of its own: all calls of one client share a mutex and a connection.
+type remoteFS struct {
+	set *settings
+
+	mu          sync.Mutex
+	client      *hdfs.Client
+	conns       map[net.Conn]struct{}
+	replication int
+}
+
+var (
+	_ filesystem = (*remoteFS)(nil)
+	_ file       = (*remoteFile)(nil)
+)
+
+func newRemoteFS(set *settings) *remoteFS {
+	return &remoteFS{set: set, conns: map[net.Conn]struct{}{}}
+}
+
+// options are those of the client, from the URL and from Hadoop's files where they are named.
+func (s *settings) options() (o hdfs.ClientOptions, err error) {
+	defer func() {
+		if r := recover(); r != nil { // the library does so on addresses that it cannot read
+			err = connectors.Misconfigured("reading hadoop.conf.dir", fmt.Errorf("%v", r), "correct the addresses of the namenodes there")
+		}
+	}()
+	if s.confDir != "" {
+		conf, err := hadoopconf.Load(s.confDir)
+		if err != nil {
+			return o, connectors.Misconfigured("reading hadoop.conf.dir", err, "")
+		}
+		o = hdfs.ClientOptionsFromConf(conf)
+	}
+	if len(o.Addresses) == 0 {
+		o.Addresses = s.where.addresses
+	}
+	addresses := make([]string, len(o.Addresses))
+	for i, a := range o.Addresses {
+		if _, _, err := net.SplitHostPort(a); err != nil {
+			a = net.JoinHostPort(a, defaultPort)
+		}
+		addresses[i] = a
+	}
+	o.Addresses = addresses
+	o.User = hadoopUser(s.user)
+	return o, nil
+}
+
+func hadoopUser(configured string) string {
+	if configured != "" {
+		return configured
+	}
+	if u := os.Getenv("HADOOP_USER_NAME"); u != "" {
+		return u
+	}
+	if u, err := osuser.Current(); err == nil {
+		return u.Username
+	}
+	return "sluice"
+}
+
+func (r *remoteFS) connect() (*hdfs.Client, error) {
+	r.mu.Lock()
+	c := r.client
+	r.mu.Unlock()
+	if c != nil {
+		return c, nil
+	}
+	o, err := r.set.options()
+	if err != nil {
+		return nil, err
+	}
+	o.NamenodeDialFunc, o.DatanodeDialFunc = r.dial(true), r.dial(false)
+	c, err = hdfs.NewClient(o)
+	if err != nil {
+		return nil, err
+	}
+	r.mu.Lock()
+	r.client = c
+	r.mu.Unlock()
+	return c, nil
+}
+
+// dial opens connections that are closed by abort. Those to namenodes have a deadline for each read and write; those to
+// datanodes are read all the time, also while nothing is to come, so that their deadlines are set for each file.
+func (r *remoteFS) dial(namenode bool) func(context.Context, string, string) (net.Conn, error) {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		d := net.Dialer{Timeout: min(r.set.timeout, 10*time.Second)}
+		c, err := d.DialContext(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		conn := &conn{Conn: c, fs: r}
+		if namenode {
+			conn.timeout = r.set.timeout
+		}
+		r.mu.Lock()
+		r.conns[conn] = struct{}{}
+		r.mu.Unlock()
+		return conn, nil
+	}
+}
+
+// conn is a connection with deadlines. After an error it is closed: the library would go on with it.
+type conn struct {
+	net.Conn
+	fs      *remoteFS
+	timeout time.Duration // of each read and write; 0: none of its own
+}
+
+func (c *conn) Read(p []byte) (int, error) {
+	if c.timeout > 0 {
+		if err := c.SetReadDeadline(time.Now().Add(c.timeout)); err != nil {
+			return 0, err
+		}
+	}
+	n, err := c.Conn.Read(p)
+	if err != nil && c.timeout > 0 {
+		_ = c.Close()
+	}
+	return n, err
+}
+
+func (c *conn) Write(p []byte) (int, error) {
+	if c.timeout > 0 {
+		if err := c.SetWriteDeadline(time.Now().Add(c.timeout)); err != nil {
+			return 0, err
+		}
+	}
+	n, err := c.Conn.Write(p)
+	if err != nil && c.timeout > 0 {
+		_ = c.Close()
+	}
+	return n, err
+}
+
+func (c *conn) Close() error {
+	c.fs.mu.Lock()
+	delete(c.fs.conns, c)
+	c.fs.mu.Unlock()
+	return c.Conn.Close()
+}
+
+// abort closes all connections, so that calls under way return.
+func (r *remoteFS) abort() {
+	r.mu.Lock()
+	conns := make([]net.Conn, 0, len(r.conns))
+	for c := range r.conns {
+		conns = append(conns, c)
+	}
+	r.mu.Unlock()
+	for _, c := range conns {
+		_ = c.Close()
+	}
+}
+
+// Reset implements filesystem. A client that lives would renew the leases of its broken files.
+func (r *remoteFS) Reset() {
+	r.mu.Lock()
+	c := r.client
+	r.client = nil
+	r.mu.Unlock()
+	if c != nil {
+		_ = c.Close() // what it could say of it is known
+	}
+	r.abort()
+}
+
+// call makes a call end with its context (invariant 6).
+func (r *remoteFS) call(ctx context.Context, f func(*hdfs.Client) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*r.set.timeout) // reads from datanodes have no deadline of their own
+	defer cancel()
+	stop := context.AfterFunc(ctx, r.abort)
+	defer stop()
+	c, err := r.connect()
+	if err != nil {
+		return err
+	}
+	err = f(c)
+	if err != nil && ctx.Err() != nil {
+		return errors.Join(ctx.Err(), err)
+	}
+	return err
+}
+
+func (r *remoteFS) MkdirAll(ctx context.Context, dir string) error {
+	return r.call(ctx, func(c *hdfs.Client) error { return c.MkdirAll(dir, 0o755) })
+}
+
+const minBlock = 1 << 20 // the namenode's least block size by default
+
+func (r *remoteFS) Create(ctx context.Context, name string, blockSize int64) (file, error) {
+	var w *hdfs.FileWriter
+	err := r.call(ctx, func(c *hdfs.Client) (err error) {
+		if r.replication == 0 {
+			d, err := c.ServerDefaults()
+			if err != nil {
+				return err
+			}
+			r.replication = d.Replication
+		}
+		blockSize = (max(blockSize, minBlock) + 511) / 512 * 512 // a multiple of the checksum's chunk
+		w, err = c.CreateFile(name, r.replication, blockSize, 0o644)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &remoteFile{fs: r, w: w, ctx: ctx}, nil
+}
+
+func (r *remoteFS) Append(ctx context.Context, name string) (file, error) {
+	var w *hdfs.FileWriter
+	err := r.call(ctx, func(c *hdfs.Client) (err error) {
+		w, err = c.Append(name)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &remoteFile{fs: r, w: w, ctx: ctx}, nil
+}
+
+func (r *remoteFS) Rename(ctx context.Context, from, to string) error {
+	return r.call(ctx, func(c *hdfs.Client) error { return c.Rename(from, to) })
+}
+
+func (r *remoteFS) Size(ctx context.Context, name string) (size int64, err error) {
+	err = r.call(ctx, func(c *hdfs.Client) error {
+		info, err := c.Stat(name)
+		if err == nil {
+			size = info.Size()
+		}
+		return err
+	})
+	return size, err
+}
+
+func (r *remoteFS) List(ctx context.Context, dir string) (names []string, err error) {
+	err = r.call(ctx, func(c *hdfs.Client) error {
+		infos, err := c.ReadDir(dir)
+		for _, i := range infos {
+			names = append(names, i.Name())
+		}
+		return err
+	})
+	return names, err
+}
+
+func (r *remoteFS) ReadFile(ctx context.Context, name string) (b []byte, err error) {
+	err = r.call(ctx, func(c *hdfs.Client) (err error) {
+		b, err = c.ReadFile(name)
+		return err
+	})
+	return b, err
+}
+
+func (r *remoteFS) Truncate(ctx context.Context, name string, size int64) error {
+	return r.call(ctx, func(c *hdfs.Client) error {
+		done, err := c.Truncate(name, size)
+		if err == nil && !done {
+			err = errors.New("the namenode is still cutting the file")
+		}
+		return err
+	})
+}
+
+func (r *remoteFS) RemoveAll(ctx context.Context, name string) error {
+	return r.call(ctx, func(c *hdfs.Client) error {
+		err := c.RemoveAll(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return err
+	})
+}
+
+// remoteFile is an open file in HDFS.
+type remoteFile struct {
+	fs  *remoteFS
+	w   *hdfs.FileWriter
+	ctx context.Context
+}
+
+func (f *remoteFile) Within(ctx context.Context) { f.ctx = ctx }
+
+// chunk bounds one write, so that the deadline counts for an amount that fits into it.
+const chunk = 1 << 20
+
+func (f *remoteFile) Write(p []byte) (int, error) {
+	n := 0
+	for len(p) > 0 {
+		part := p[:min(len(p), chunk)]
+		err := f.timed(func() error { m, err := f.w.Write(part); n += m; return err })
+		if err != nil {
+			return n, err
+		}
+		p = p[len(part):]
+	}
+	return n, nil
+}
+
+// replicatedWithin is how long Close waits for the namenode to hear of the blocks.
+const (
+	replicatedWithin = 30 * time.Second
+	replicatedPause  = 20 * time.Millisecond
+)
+
+func (f *remoteFile) Close() error {
+	began := time.Now()
+	for pause := replicatedPause; ; pause = min(2*pause, time.Second) {
+		err := f.timed(f.w.Close)
+		if err == nil || !hdfs.IsErrReplicating(err) || time.Since(began) > replicatedWithin {
+			return err
+		}
+		if err := sleep(f.ctx, pause); err != nil {
+			return err
+		}
+	}
+}
+
+// timed makes a call with the deadline of one; between calls there is none, because acknowledgements are awaited then.
+func (f *remoteFile) timed(call func() error) error {
+	if err := f.ctx.Err(); err != nil {
+		return err
+	}
+	stop := context.AfterFunc(f.ctx, f.fs.abort)
+	defer stop()
+	if err := f.w.SetDeadline(time.Now().Add(f.fs.set.timeout)); err != nil {
+		return err
+	}
+	err := call()
+	if err != nil {
+		return err
+	}
+	return f.w.SetDeadline(time.Time{})
+}

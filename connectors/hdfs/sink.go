@@ -1,0 +1,103 @@
+package hdfs
+
+import (
+	"context"
+	"sync/atomic"
+
+	"github.com/sluice-connect/sluice/connectors"
+)
+
+// Version is that of the sink.
+const Version = "1.0.0"
+
+// Sink writes records to files in HDFS.
+type Sink struct{ def connectors.ConfigDef }
+
+var (
+	_ connectors.Sink      = Sink{}
+	_ connectors.Validator = Sink{}
+	_ connectors.Prober    = Sink{}
+)
+
+// New makes the sink.
+func New() Sink { return Sink{definition()} }
+
+// Spec describes the sink.
+func (s Sink) Spec() connectors.Spec {
+	return connectors.Spec{
+		Name:    "hdfs",
+		Version: Version,
+		Summary: "Writes record values to files in HDFS, each record exactly once.",
+		Classes: []connectors.Class{
+			{Name: "io.confluent.connect.hdfs.HdfsSinkConnector", Task: "io.confluent.connect.hdfs.HdfsSinkTask"},
+			{Name: "io.confluent.connect.hdfs3.Hdfs3SinkConnector", Task: "io.confluent.connect.hdfs3.Hdfs3SinkTask"},
+		},
+		Config: s.def,
+	}
+}
+
+// Validate checks what several keys say together.
+func (Sink) Validate(_ context.Context, cfg connectors.Config) []connectors.ConfigError {
+	return check(cfg)
+}
+
+// Probe asks for the root folder.
+func (Sink) Probe(ctx context.Context, cfg connectors.Config) error {
+	set, err := newSettings(cfg, connectors.Format{})
+	if err != nil {
+		return err
+	}
+	f := set.open()
+	defer f.Reset()
+	if _, err := f.Size(ctx, set.where.root); err != nil {
+		return failure("looking at "+set.where.root, err)
+	}
+	return nil
+}
+
+// Start makes a task. It connects when the first partition is opened.
+func (Sink) Start(_ context.Context, cfg connectors.Config, rt connectors.Runtime) (connectors.Task, error) {
+	set, err := newSettings(cfg, rt.Records())
+	if err != nil {
+		return nil, err
+	}
+	m := rt.Metrics()
+	return &task{set: set, rt: rt, open: set.open, meters: &meters{
+		files:    m.Counter("files_total", "Files committed."),
+		bytes:    m.Counter("bytes_total", "Bytes committed."),
+		retries:  m.Counter("retries_total", "Failed attempts to commit a file."),
+		buffered: m.Gauge("buffered_bytes", "Bytes in files that are not committed."),
+	}}, nil
+}
+
+// open gives a filesystem for one writer.
+func (s *settings) open() filesystem {
+	if s.where.local {
+		return localFS{}
+	}
+	return newRemoteFS(s)
+}
+
+type task struct {
+	set    settings
+	rt     connectors.Runtime
+	open   func() filesystem
+	meters *meters
+}
+
+// Open takes charge of a partition.
+func (t *task) Open(ctx context.Context, p connectors.Partition, committed int64, ack connectors.Ack) (connectors.Writer, error) {
+	return openWriter(ctx, t, p, committed, ack)
+}
+
+// Stop has nothing to release: every writer has its own.
+func (t *task) Stop(context.Context) error { return nil }
+
+// meters are the instruments of the task.
+type meters struct {
+	files, bytes, retries connectors.Counter
+	buffered              connectors.Gauge
+	held                  atomic.Int64
+}
+
+func (m *meters) hold(n int) { m.buffered.Set(m.held.Add(int64(n))) }
