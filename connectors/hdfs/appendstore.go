@@ -162,6 +162,18 @@ func (s *appendStore) record(ctx context.Context, p progress) error {
 }
 
 func (s *appendStore) commit(ctx context.Context, c content) error {
+	if s.dirty { // the answer to an attempt was lost: perhaps it was recorded
+		p, err := s.read(ctx)
+		switch {
+		case err != nil:
+			return err
+		case p.File == s.current.File && p.Next == c.last+1:
+			s.current, s.dirty = p, false
+			return nil
+		case p.Next > s.current.Next:
+			return fenced("recording progress in " + s.w.set.names.progress(s.w.partition))
+		}
+	}
 	if err := s.append(ctx, c.first, c.data); err != nil {
 		return err
 	}

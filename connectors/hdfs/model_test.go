@@ -1,0 +1,400 @@
+package hdfs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/sluice-connect/sluice/connectors"
+)
+
+// model is a file system in memory with HDFS's rules: a rename is atomic and replaces files, a file is made in an existing
+// folder only, a write after a failed one may say that all is well, a close may lie about the length. It fails calls when
+// told to, before or after their effect, or ends the process that makes them.
+type model struct {
+	files map[string][]byte
+	dirs  map[string]bool
+	now   int // calls so far
+	fault map[int]fault
+	calls []string
+}
+
+type fault int
+
+const (
+	noFault fault = iota
+	failBefore
+	failAfter // the effect took place, the answer is lost
+	shortFile // Close says that all is well, and half is there
+	crash     // the process ends before the call
+	crashPast // the process ends after it
+)
+
+var (
+	errFault = errors.New("injected fault")
+	errCrash = connectors.Fatal("running", errors.New("the process has died"), "")
+)
+
+func newModel() *model {
+	return &model{files: map[string][]byte{}, dirs: map[string]bool{"/": true}, fault: map[int]fault{}}
+}
+
+// view is the model as one process sees it.
+type view struct {
+	m    *model
+	dead bool
+}
+
+var _ filesystem = (*view)(nil)
+
+func (v *view) do(what string, f func() error) error {
+	if v.dead {
+		return errCrash
+	}
+	v.m.now++
+	v.m.calls = append(v.m.calls, what)
+	switch v.m.fault[v.m.now] {
+	case failBefore:
+		return errFault
+	case failAfter:
+		if err := f(); err != nil {
+			return err
+		}
+		return errFault
+	case crash:
+		v.dead = true
+		return errCrash
+	case crashPast:
+		_ = f()
+		v.dead = true
+		return errCrash
+	default:
+		return f()
+	}
+}
+
+func notExist(name string) error { return &fs.PathError{Op: "find", Path: name, Err: fs.ErrNotExist} }
+
+func (v *view) MkdirAll(_ context.Context, dir string) error {
+	return v.do("mkdir "+dir, func() error {
+		for d := dir; !v.m.dirs[d]; d = path.Dir(d) {
+			v.m.dirs[d] = true
+		}
+		return nil
+	})
+}
+
+func (v *view) Create(_ context.Context, name string, _ int64) (file, error) {
+	err := v.do("create "+name, func() error {
+		if !v.m.dirs[path.Dir(name)] {
+			return notExist(name)
+		}
+		if _, ok := v.m.files[name]; ok {
+			return &fs.PathError{Op: "create", Path: name, Err: fs.ErrExist}
+		}
+		v.m.files[name] = nil
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &viewFile{v: v, name: name}, nil
+}
+
+func (v *view) Append(_ context.Context, name string) (file, error) {
+	err := v.do("append "+name, func() error {
+		if _, ok := v.m.files[name]; !ok {
+			return notExist(name)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &viewFile{v: v, name: name}, nil
+}
+
+func (v *view) Rename(_ context.Context, from, to string) error {
+	return v.do("rename "+from+" "+to, func() error {
+		if !v.m.dirs[path.Dir(to)] {
+			return notExist(to)
+		}
+		if data, ok := v.m.files[from]; ok {
+			delete(v.m.files, from)
+			v.m.files[to] = data
+			return nil
+		}
+		if !v.m.dirs[from] {
+			return notExist(from)
+		}
+		for d := range v.m.dirs {
+			if d == from || strings.HasPrefix(d, from+"/") {
+				delete(v.m.dirs, d)
+				v.m.dirs[to+d[len(from):]] = true
+			}
+		}
+		for f, data := range v.m.files {
+			if strings.HasPrefix(f, from+"/") {
+				delete(v.m.files, f)
+				v.m.files[to+f[len(from):]] = data
+			}
+		}
+		return nil
+	})
+}
+
+func (v *view) Size(_ context.Context, name string) (size int64, err error) {
+	err = v.do("size "+name, func() error {
+		if v.m.dirs[name] {
+			return nil
+		}
+		data, ok := v.m.files[name]
+		if !ok {
+			return notExist(name)
+		}
+		size = int64(len(data))
+		return nil
+	})
+	return size, err
+}
+
+func (v *view) List(_ context.Context, dir string) (names []string, err error) {
+	err = v.do("list "+dir, func() error {
+		if !v.m.dirs[dir] {
+			return notExist(dir)
+		}
+		for f := range v.m.files {
+			if path.Dir(f) == dir {
+				names = append(names, path.Base(f))
+			}
+		}
+		for d := range v.m.dirs {
+			if path.Dir(d) == dir && d != dir {
+				names = append(names, path.Base(d))
+			}
+		}
+		slices.Sort(names)
+		return nil
+	})
+	return names, err
+}
+
+func (v *view) ReadFile(_ context.Context, name string) (data []byte, err error) {
+	err = v.do("read "+name, func() error {
+		d, ok := v.m.files[name]
+		if !ok {
+			return notExist(name)
+		}
+		data = slices.Clone(d)
+		return nil
+	})
+	return data, err
+}
+
+func (v *view) Truncate(_ context.Context, name string, size int64) error {
+	return v.do("truncate "+name, func() error {
+		d, ok := v.m.files[name]
+		if !ok {
+			return notExist(name)
+		}
+		v.m.files[name] = d[:size]
+		return nil
+	})
+}
+
+func (v *view) RemoveAll(_ context.Context, name string) error {
+	return v.do("remove "+name, func() error {
+		for d := range v.m.dirs {
+			if d == name || strings.HasPrefix(d, name+"/") {
+				delete(v.m.dirs, d)
+			}
+		}
+		for f := range v.m.files {
+			if f == name || strings.HasPrefix(f, name+"/") {
+				delete(v.m.files, f)
+			}
+		}
+		return nil
+	})
+}
+
+func (v *view) Reset() {}
+
+// viewFile shows its content to others when it is closed, as HDFS does.
+type viewFile struct {
+	v       *view
+	name    string
+	pending []byte
+}
+
+func (f *viewFile) Within(context.Context) {}
+
+func (f *viewFile) Write(p []byte) (int, error) {
+	err := f.v.do("write "+f.name, func() error { f.pending = append(f.pending, p...); return nil })
+	if err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+func (f *viewFile) Close() error {
+	short := f.v.m.fault[f.v.m.now+1] == shortFile
+	return f.v.do("close "+f.name, func() error {
+		data, ok := f.v.m.files[f.name]
+		if !ok {
+			return notExist(f.name) // moved away under our feet
+		}
+		if short {
+			f.pending = f.pending[:len(f.pending)/2]
+		}
+		f.v.m.files[f.name] = append(slices.Clone(data), f.pending...)
+		return nil
+	})
+}
+
+// stored are the offsets in the committed files of the partition, in the order of the files. A value is its offset.
+func (m *model) stored(t interface{ Fatalf(string, ...any) }, n naming, p connectors.Partition) []int64 {
+	type found struct {
+		first int64
+		data  []byte
+	}
+	var all []found
+	for name, data := range m.files {
+		if path.Dir(name) != n.dir(p) {
+			continue
+		}
+		if first, last, ok := n.parseFile(p, path.Base(name)); ok {
+			lines := strings.Split(strings.TrimSuffix(string(data), "\n"), "\n")
+			if lines[0] != strconv.FormatInt(first, 10) || lines[len(lines)-1] != strconv.FormatInt(last, 10) {
+				t.Fatalf("%s begins with %s and ends with %s", name, lines[0], lines[len(lines)-1])
+			}
+			all = append(all, found{first, data})
+		} else if first, _, ok := n.parseGrowing(p, path.Base(name)); ok {
+			all = append(all, found{first, data})
+		} else {
+			t.Fatalf("%s should not be there", name)
+		}
+	}
+	slices.SortFunc(all, func(a, b found) int { return int(a.first - b.first) })
+	var offsets []int64
+	for _, f := range all {
+		for line := range strings.Lines(string(f.data)) {
+			o, err := strconv.ParseInt(strings.TrimSuffix(line, "\n"), 10, 64)
+			if err != nil || !strings.HasSuffix(line, "\n") {
+				t.Fatalf("torn line %q", line)
+			}
+			offsets = append(offsets, o)
+		}
+	}
+	return offsets
+}
+
+func decimal(o int64) string { return strconv.FormatInt(o, 10) }
+
+// Whatever fails and whoever dies at whichever call, every record is in the files once, in order, and nothing was
+// reported durable before it was there.
+func TestExactlyOnceAgainstModel(t *testing.T) {
+	for _, mode := range []string{modeFlush, modeAppend} {
+		t.Run(mode, func(t *testing.T) {
+			rapid.Check(t, func(rt *rapid.T) { exactlyOnce(t, rt, mode) })
+		})
+	}
+}
+
+func exactlyOnce(t *testing.T, rt *rapid.T, mode string) {
+	const total = 60
+	m := newModel()
+	buffer := rapid.SampledFrom([]string{"65536"}).Draw(rt, "buffer")
+	tk := newTask(t, connectors.PayloadString, map[string]string{
+		"store.url": "file:///d", "format.class": "StringFormat", "flush.size": strconv.Itoa(rapid.IntRange(1, 20).Draw(rt, "flush size")),
+		"retry.backoff.ms": "1", "sluice.write.mode": mode, "sluice.buffer.bytes": buffer,
+	})
+	if rapid.Bool().Draw(rt, "tiny buffer") {
+		tk.set.buffer = 8 // most files are streamed
+	}
+	for i, n := 0, rapid.IntRange(0, 12).Draw(rt, "faults"); i < n; i++ {
+		at := rapid.IntRange(1, 250).Draw(rt, "call")
+		m.fault[at] = fault(rapid.IntRange(int(failBefore), int(crashPast)).Draw(rt, "fault"))
+	}
+	var committed int64 = -1
+	var zombies []*writer
+	check := func() {
+		got := m.stored(rt, tk.set.names, part)
+		for i, o := range got {
+			if o != int64(i) {
+				rt.Fatalf("record %d is %d; all: %v\n%s", i, o, got, strings.Join(m.calls, "\n"))
+			}
+		}
+		if int64(len(got)) < committed {
+			rt.Fatalf("%d records are stored, %d were reported durable", len(got), committed)
+		}
+	}
+	for lives := 0; lives < 40; lives++ {
+		v := &view{m: m}
+		tk.open = func() filesystem { return v }
+		a := newAcks()
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		cw, err := tk.Open(ctx, part, committed, a)
+		if err != nil {
+			cancel()
+			if !v.dead && !errors.Is(err, errFenced) {
+				rt.Fatalf("open: %v", err)
+			}
+			continue
+		}
+		w := cw.(*writer)
+		next := max(w.Resume(), 0)
+		if next < committed {
+			rt.Fatalf("resumes at %d, %d were reported durable", next, committed)
+		}
+		stop := next + int64(rapid.IntRange(1, total).Draw(rt, "records of this life"))
+		for next < total && next < stop && err == nil {
+			last := min(next+int64(rapid.IntRange(0, 9).Draw(rt, "batch")), total-1)
+			err = w.Write(ctx, batch(next, last, decimal))
+			next = last + 1
+		}
+		if err == nil && next == total {
+			err = w.Flush(ctx)
+		}
+		a.mu.Lock()
+		committed = max(committed, a.durable)
+		a.mu.Unlock()
+		check()
+		cancel()
+		done := err == nil && next == total
+		if done || rapid.Bool().Draw(rt, "closes") {
+			_ = w.Close(t.Context())
+		} else {
+			zombies = append(zombies, w) // it only seems dead, and wakes up later
+		}
+		if done {
+			for _, z := range zombies {
+				zctx, zcancel := context.WithTimeout(t.Context(), 10*time.Second)
+				if z.records == 0 {
+					_ = z.Write(zctx, batch(max(z.next, 0), max(z.next, 0)+30, decimal))
+				}
+				_ = z.Flush(zctx)
+				zcancel()
+				_ = z.Close(t.Context())
+			}
+			check()
+			if got := m.stored(rt, tk.set.names, part); len(got) != total {
+				rt.Fatalf("%d of %d records are stored", len(got), total)
+			}
+			return
+		}
+	}
+	for _, z := range zombies {
+		_ = z.Close(t.Context())
+	}
+	rt.Fatalf("no progress:\n%s", fmt.Sprint(m.calls))
+}
