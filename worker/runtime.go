@@ -45,20 +45,20 @@ func (r *workerRuntime) onClose(what string, f func(context.Context) error) {
 
 // startWorker opens the REST listeners, joins the cluster and sets the herder to work. The REST API answers from the
 // first moment: that the worker is starting, until it can do more.
-func startWorker(ctx context.Context, w config.Worker, log *slog.Logger, levels levelControl) (rt *workerRuntime, err error) {
-	rt = &workerRuntime{log: log, herding: make(chan struct{})}
+func startWorker(ctx context.Context, w config.Worker, log *slog.Logger, levels levelControl) (_ *workerRuntime, err error) {
+	r := &workerRuntime{log: log, herding: make(chan struct{})}
 	defer func() {
 		if err != nil {
-			rt.close(context.WithoutCancel(ctx))
+			r.close(context.WithoutCancel(ctx))
 		}
 	}()
 	registry := metrics.New()
-	rt.rest, err = api.Listen(restOptions(w, log, registry))
+	r.rest, err = api.Listen(restOptions(w, log, registry))
 	if err != nil {
 		return nil, err
 	}
-	rt.onClose("REST API", rt.rest.Close)
-	listening := rt.rest.URLs()[0]
+	r.onClose("REST API", r.rest.Close)
+	listening := r.rest.URLs()[0]
 	advertised := w.AdvertisedURL
 	if advertised == "" {
 		advertised = advertise(listening)
@@ -69,7 +69,7 @@ func startWorker(ctx context.Context, w config.Worker, log *slog.Logger, levels 
 	if err != nil {
 		return nil, err
 	}
-	rt.onClose("plugin host", host.Close)
+	r.onClose("plugin host", host.Close)
 
 	props, err := w.ClientProps(log)
 	if err != nil {
@@ -79,39 +79,39 @@ func startWorker(ctx context.Context, w config.Worker, log *slog.Logger, levels 
 	if err != nil {
 		return nil, fmt.Errorf("making a Kafka client of the worker properties: %w", err)
 	}
-	rt.onClose("Kafka client", func(context.Context) error { client.Close(); return nil })
+	r.onClose("Kafka client", func(context.Context) error { client.Close(); return nil })
 
 	state, err := openState(ctx, w, client, host, log)
 	if err != nil {
 		return nil, err
 	}
-	rt.onClose("config topic", func(context.Context) error { return state.configs.Close() })
-	rt.onClose("status topic", func(ctx context.Context) error { return errors.Join(state.statuses.Flush(ctx), state.statuses.Close()) })
-	rt.onClose("assignment topic", func(context.Context) error { return state.assignment.Close() })
+	r.onClose("config topic", func(context.Context) error { return state.configs.Close() })
+	r.onClose("status topic", func(ctx context.Context) error { return errors.Join(state.statuses.Flush(ctx), state.statuses.Close()) })
+	r.onClose("assignment topic", func(context.Context) error { return state.assignment.Close() })
 
-	rt.member, err = cluster.Join(ctx, cluster.Config{
+	r.member, err = cluster.Join(ctx, cluster.Config{
 		Client: client, Store: state.assignment, GroupID: w.GroupID, URL: advertised,
 		SessionTimeout: w.SessionTimeout, RebalanceDelay: w.RebalanceDelay, Logger: log,
 	})
 	if err != nil {
 		return nil, err
 	}
-	rt.onClose("membership", rt.member.Leave)
+	r.onClose("membership", r.member.Leave)
 
 	h := herder.New(herder.Config{
 		Worker: w, Version: version, Commit: commit, ClusterID: state.clusterID,
-		Configs: state.configs, Statuses: state.statuses, Members: rt.member, Plugins: host,
+		Configs: state.configs, Statuses: state.statuses, Members: r.member, Plugins: host,
 		Offsets: store.NewGroups(client), Metrics: registry, Levels: levels, Logger: log,
 	})
 	hctx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	go func() {
-		defer close(rt.herding)
+		defer close(r.herding)
 		h.Run(hctx)
 	}()
-	rt.onClose("tasks", func(context.Context) error { stop(); <-rt.herding; return nil })
-	rt.rest.Attach(h)
+	r.onClose("tasks", func(context.Context) error { stop(); <-r.herding; return nil })
+	r.rest.Attach(h)
 	log.Info("worker is up", "version", version, "rest", listening.String(), "advertised", advertised, "kafka", strings.Join(w.BootstrapServers, ","), "plugins", strings.Join(w.PluginPath, ","))
-	return rt, nil
+	return r, nil
 }
 
 type workerState struct {

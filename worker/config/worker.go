@@ -56,7 +56,7 @@ var (
 	restartCrashes  = connectors.Int("sluice.restart.crash.limit", "Crashes of a plugin within ten minutes after which its tasks stay FAILED until they are restarted by hand.", connectors.Default("20"), connectors.AtLeast(1))
 	pluginEnv       = connectors.List("sluice.plugin.env", "Environment variables that plugins get beside PATH, HOME, TZ, LANG and those for certificates.", connectors.Default(""))
 	pluginMTLS      = connectors.Bool("sluice.plugin.mtls", "Whether worker and plugins speak TLS to each other although their sockets lie in a private folder.", connectors.Default("false"))
-	runDir          = connectors.String("sluice.run.dir", "Folder for the sockets of plugins; a private one is made in it. Default: the system's folder for temporary files.", connectors.Default(""))
+	runDir          = connectors.String("sluice.run.dir", "Folder for the sockets of plugins; a private one is made in it, or in /tmp where its path is too long for a socket. Default: the system's folder for temporary files.", connectors.Default(""))
 	pluginIsolation = connectors.String("plugin.isolation", "connector: one plugin process for all tasks of a connector; task: one for each.", connectors.Default("connector"), connectors.OneOf("connector", "task"))
 )
 

@@ -113,7 +113,7 @@ type Herder struct {
 	warned  map[string]bool  // connectors whose unknown keys were named already
 	// levelsSeen are the log levels of the config topic that were applied; the loop's own.
 	levelsSeen map[string]string
-	placed     int64 // generation that is in effect; the loop's own
+	placed     int64  // generation that is in effect; the loop's own
 	stage      string // what the loop is doing, for requests that time out
 	since      time.Time
 

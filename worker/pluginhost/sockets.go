@@ -15,6 +15,10 @@ const (
 
 	// A unix socket's path has at most 107 bytes on Linux, 103 on macOS; go-plugin appends "/plugin-dirNNNNNNNNNN/pluginNNNNNNNNNN".
 	maxSocketDir = 103 - 40
+	randomDigits = 10 // that os.MkdirTemp appends, at most
+
+	// shortParent serves where the folder that was asked for has too long a path.
+	shortParent = "/tmp"
 )
 
 // socketDir is the folder of this worker for its plugins' sockets (invariant 5). A lock on a file in it, which the
@@ -27,6 +31,9 @@ type socketDir struct {
 func newSocketDir(parent string) (*socketDir, error) {
 	if parent == "" {
 		parent = os.TempDir()
+	}
+	if len(parent)+1+len(socketPrefix)+randomDigits > maxSocketDir && len(shortParent) < len(parent) {
+		parent = shortParent // as private there: the folder is
 	}
 	sweep(parent)
 	path, err := os.MkdirTemp(parent, socketPrefix) // 0700
