@@ -82,7 +82,7 @@ func expansion(h Herder, r *http.Request, name string, expand []string) (map[str
 }
 
 func create(h Herder, r *http.Request) (answer, error) {
-	req, err := decodeCreate(r)
+	req, err := decodeCreate(h, r)
 	if err != nil {
 		return answer{}, err
 	}
@@ -111,7 +111,7 @@ func connectorConfig(h Herder, r *http.Request) (answer, error) {
 }
 
 func putConfig(h Herder, r *http.Request) (answer, error) {
-	config, err := decodeConfig(r, param(r, "connector"))
+	config, err := decodeConfig(h, r, param(r, "connector"))
 	if err != nil {
 		return answer{}, err
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 // decodeCreate reads the body of POST /connectors.
-func decodeCreate(r *http.Request) (CreateRequest, error) {
+func decodeCreate(h Herder, r *http.Request) (CreateRequest, error) {
 	fields, err := decodeObject(r, "name, config and, optionally, initial_state")
 	if err != nil {
 		return CreateRequest{}, err
@@ -38,7 +38,7 @@ func decodeCreate(r *http.Request) (CreateRequest, error) {
 	if err != nil {
 		return CreateRequest{}, err
 	}
-	if req.Config, err = complete(config, req.Name); err != nil {
+	if req.Config, err = complete(h, r, config, req.Name); err != nil {
 		return CreateRequest{}, err
 	}
 	state, err := scalar("initial_state", fields["initial_state"])
@@ -59,31 +59,40 @@ func decodeCreate(r *http.Request) (CreateRequest, error) {
 }
 
 // decodeConfig reads the whole configuration of the connector that the path names.
-func decodeConfig(r *http.Request, connector string) (map[string]string, error) {
+func decodeConfig(h Herder, r *http.Request, connector string) (map[string]string, error) {
 	config, err := decodeMap(r)
 	if err != nil {
 		return nil, err
 	}
-	return complete(config, connector)
+	return complete(h, r, config, connector)
 }
 
-// complete puts the connector's name into its configuration, where it must not be another one, and refuses null.
-func complete(config map[string]*string, connector string) (map[string]string, error) {
+// complete puts the connector's name into its configuration, where it must not be another one, and refuses null: which
+// a configuration cannot hold, so that everything wrong with it is said here.
+func complete(h Herder, r *http.Request, config map[string]*string, connector string) (map[string]string, error) {
 	if name := config["name"]; name == nil {
 		config["name"] = &connector
 	} else if *name != connector {
 		return nil, badRequest("Connector name configuration (%s) doesn't match connector name in the URL (%s)", *name, connector)
 	}
 	values, nulls := withoutNulls(config)
-	if _, ok := values["connector.class"]; !ok || len(nulls) == 0 {
-		return values, nil // the herder says what it thinks of the class
+	if len(nulls) == 0 {
+		return values, nil
 	}
-	lines := strings.Repeat("\n"+nullValue, len(nulls))
+	infos, err := h.Validate(r.Context(), values["connector.class"], values)
+	if err != nil {
+		return nil, err
+	}
+	refuseNulls(&infos, nulls)
+	var lines strings.Builder
+	for _, c := range infos.Configs {
+		for _, e := range c.Value.Errors {
+			lines.WriteString("\n" + e)
+		}
+	}
 	return nil, badRequest("Connector configuration is invalid and contains the following %d error(s):%s\n"+
-		"You can also find the above list of errors at the endpoint `/connector-plugins/{connectorType}/config/validate`", len(nulls), lines)
+		"You can also find the above list of errors at the endpoint `/connector-plugins/{connectorType}/config/validate`", infos.ErrorCount, lines.String())
 }
-
-const nullValue = "Null value can not be supplied as the configuration value."
 
 // withoutNulls gives the keys that have values, and the sorted names of the others.
 func withoutNulls(config map[string]*string) (values map[string]string, nulls []string) {
@@ -173,8 +182,7 @@ func jsonKind(raw json.RawMessage) string {
 	}
 }
 
-// decodeObject reads the JSON object that a body begins with. Of a key that comes twice the last counts, and what follows
-// the object is passed over: both as in Connect.
+// decodeObject reads the JSON object that a body is. Of a key that comes twice the last counts, as in Connect.
 func decodeObject(r *http.Request, of string) (map[string]json.RawMessage, error) {
 	body, err := readBody(r)
 	if err != nil {
@@ -183,11 +191,14 @@ func decodeObject(r *http.Request, of string) (map[string]json.RawMessage, error
 	if len(bytes.TrimSpace(body)) == 0 {
 		return nil, badRequest("the request body is empty: expected a JSON object with %s", of)
 	}
+	if t := r.Header.Get("Content-Type"); !isJSON(t) { // a resource takes no Content-Type, or a range, for any; a body needs its own
+		return nil, &Error{Status: http.StatusUnsupportedMediaType, Message: refusal(http.StatusUnsupportedMediaType)}
+	}
 	var raw json.RawMessage
-	d := json.NewDecoder(bytes.NewReader(body))
-	if err := d.Decode(&raw); err != nil {
+	if err := json.Unmarshal(body, &raw); err != nil {
 		return nil, malformed(body, err)
 	}
+	raw = bytes.TrimSpace(raw)
 	if kind := jsonKind(raw); kind != "an object" {
 		return nil, badRequest("the request body is %s: expected a JSON object with %s", kind, of)
 	}

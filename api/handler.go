@@ -8,10 +8,12 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"regexp"
 	"runtime/debug"
 	"strings"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"github.com/go-chi/chi/v5"
 )
@@ -77,9 +79,9 @@ func New(h Herder, o Options) (*Handler, error) {
 func (a *Handler) Attach(h Herder) { a.herder.Store(&h) }
 
 // ServeHTTP answers a request. Routes are found by the path as it was sent, percent-encoding and all (invariant 3), and
-// without its last slash. The method is left to the resource, which knows what it allows.
+// without its last slash and without matrix parameters (";key=value"), as in Connect. The method is left to the resource, which knows what it allows.
 func (a *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	path := r.URL.EscapedPath()
+	path := matrix.ReplaceAllString(r.URL.EscapedPath(), "")
 	if path != "/" {
 		path = strings.TrimSuffix(path, "/")
 	}
@@ -87,6 +89,9 @@ func (a *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	route.RoutePath, route.RouteMethod = cmp.Or(path, "/"), http.MethodGet
 	a.root.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), chi.RouteCtxKey, route)))
 }
+
+// matrix is a parameter of a path segment.
+var matrix = regexp.MustCompile(`;[^/]*`)
 
 // param gives a decoded segment of the path (invariant 3).
 func param(r *http.Request, name string) string {
@@ -127,12 +132,25 @@ func (a *Handler) limit(next http.Handler) http.Handler {
 		defer cancel()
 		r = r.WithContext(ctx)
 		r.Body = http.MaxBytesReader(w, r.Body, a.maxBody)
-		if strings.Contains(r.URL.EscapedPath(), "//") {
-			a.fail(w, r, &Error{Status: http.StatusBadRequest, Message: "Ambiguous URI empty segment"})
+		if why := badPath(r.URL); why != "" {
+			a.fail(w, r, badRequest("%s", why))
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// badPath says why a path cannot be that of anything.
+func badPath(u *url.URL) string {
+	switch {
+	case strings.Contains(u.EscapedPath(), "//"):
+		return "Ambiguous URI empty segment"
+	case !utf8.ValidString(u.Path):
+		return "Bad UTF-8 encoding"
+	case strings.ContainsFunc(u.Path, func(c rune) bool { return c < ' ' || c == 0x7f }):
+		return "Suspicious Path Character"
+	}
+	return ""
 }
 
 // recorder remembers what was answered.

@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"strings"
 )
 
 func loggers(h Herder, r *http.Request) (answer, error) {
@@ -24,10 +25,13 @@ func setLogger(h Herder, r *http.Request) (answer, error) {
 		return answer{}, err
 	}
 	level := fields["level"]
-	if level == nil {
+	switch {
+	case level == nil:
 		return answer{}, badRequest("Desired 'level' parameter was not specified in request.")
+	case *level == "":
+		return answer{}, badRequest("field level: expected the name of a level, such as INFO, found nothing")
 	}
-	cluster := r.URL.Query().Get("scope") == "cluster"
+	cluster := strings.EqualFold(r.URL.Query().Get("scope"), "cluster")
 	changed, err := h.SetLogger(r.Context(), param(r, "logger"), *level, cluster)
 	if cluster {
 		return empty(http.StatusNoContent), err

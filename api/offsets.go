@@ -88,8 +88,11 @@ func decodeOffsets(r *http.Request) ([]rawOffset, error) {
 	for i, element := range elements {
 		at := "offsets[" + strconv.Itoa(i) + "]"
 		parts, err := object(at, element)
-		if err != nil {
+		switch {
+		case err != nil:
 			return nil, err
+		case parts == nil:
+			return nil, badRequest("field %s: expected an object, found null", at)
 		}
 		for field := range parts {
 			if field != "partition" && field != "offset" {
@@ -136,17 +139,13 @@ func (e rawOffset) parse() (PartitionOffset, error) {
 	if e.partition == nil {
 		return o, badRequest("The partition for a sink connector offset cannot be null or missing")
 	}
-	topic, has := e.partition[topicKey]
+	topic, hasTopic := e.partition[topicKey]
+	partition, hasPartition := e.partition[partitionKey]
 	switch {
-	case !has:
-		return o, badRequest("The partition for a sink connector offset must contain the key '%s'", topicKey)
+	case !hasTopic || !hasPartition:
+		return o, badRequest("The partition for a sink connector offset must contain the keys '%s' and '%s'", topicKey, partitionKey)
 	case isNull(topic):
 		return o, badRequest("Kafka topic names must be valid strings and may not be null")
-	}
-	partition, has := e.partition[partitionKey]
-	switch {
-	case !has:
-		return o, badRequest("The partition for a sink connector offset must contain the key '%s'", partitionKey)
 	case isNull(partition):
 		return o, badRequest("Kafka partitions must be valid numbers and may not be null")
 	}
@@ -154,6 +153,9 @@ func (e rawOffset) parse() (PartitionOffset, error) {
 	n, err := strconv.ParseInt(text(partition), 10, 32)
 	if err != nil {
 		return o, badRequest("Failed to parse the following Kafka partition value in the provided offsets: '%s'. Partition values for sink connectors need to be integers.", text(partition))
+	}
+	if n < 0 {
+		return o, badRequest("The partition %d of topic %s in the provided offsets is negative", n, o.Topic)
 	}
 	o.Partition = int32(n)
 	if e.offset == nil {
@@ -166,6 +168,9 @@ func (e rawOffset) parse() (PartitionOffset, error) {
 	v, err := strconv.ParseInt(text(offset), 10, 64)
 	if err != nil {
 		return o, badRequest("Failed to parse the following Kafka offset value in the provided offsets: '%s'. Offset values for sink connectors need to be integers.", text(offset))
+	}
+	if v < 0 {
+		return o, badRequest("The offset %d of partition %s-%d in the provided offsets is negative; an offset of null removes the committed one", v, o.Topic, o.Partition)
 	}
 	o.Offset = &v
 	return o, nil

@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -36,26 +37,31 @@ func validate(h Herder, r *http.Request) (answer, error) {
 		c := &infos.Configs[i]
 		c.Definition.Dependents, c.Value.Recommended, c.Value.Errors = list(c.Definition.Dependents), list(c.Value.Recommended), list(c.Value.Errors)
 	}
-	for _, key := range nulls {
-		refuseNull(&infos, key)
-	}
+	refuseNulls(&infos, nulls)
 	return ok(infos), err
 }
 
-// refuseNull adds that a key is null: JSON has that value, a configuration has not.
-func refuseNull(infos *ConfigInfos, key string) {
-	infos.ErrorCount++
-	for i := range infos.Configs {
-		if infos.Configs[i].Value.Name == key {
-			infos.Configs[i].Value.Errors = append(infos.Configs[i].Value.Errors, nullValue)
-			return
+// refuseNulls adds the keys that are null: JSON has that value, a configuration has not. It comes in place of what a
+// missing value is blamed for; keys that nobody declares come first.
+func refuseNulls(infos *ConfigInfos, keys []string) {
+	var undeclared []ConfigInfo
+	for _, key := range keys {
+		infos.ErrorCount++
+		if i := slices.IndexFunc(infos.Configs, func(c ConfigInfo) bool { return c.Value.Name == key }); i >= 0 {
+			v := &infos.Configs[i].Value
+			infos.ErrorCount -= len(v.Errors)
+			v.Errors = []string{nullValue}
+			continue
 		}
+		undeclared = append(undeclared, ConfigInfo{
+			Definition: ConfigKeyInfo{Name: key, Type: "STRING", Importance: "LOW", Width: "NONE", DisplayName: key, Dependents: []string{}},
+			Value:      ConfigValueInfo{Name: key, Recommended: []string{}, Errors: []string{nullValue}, Visible: true},
+		})
 	}
-	infos.Configs = append(infos.Configs, ConfigInfo{
-		Definition: ConfigKeyInfo{Name: key, Type: "STRING", Importance: "LOW", Width: "NONE", DisplayName: key, Dependents: []string{}},
-		Value:      ConfigValueInfo{Name: key, Recommended: []string{}, Errors: []string{nullValue}, Visible: true},
-	})
+	infos.Configs = append(undeclared, infos.Configs...)
 }
+
+const nullValue = "Null value can not be supplied as the configuration value."
 
 // alias is a class without the suffix that Connect lets people leave out.
 func alias(class string) string {

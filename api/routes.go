@@ -4,7 +4,6 @@ import (
 	"mime"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -47,7 +46,7 @@ func (a *Handler) routes() []endpoint {
 	}
 }
 
-// allOperations is every method in the order in which Connect lists them.
+// allMethods is every method in the order in which Connect lists them.
 var allMethods = [...]string{http.MethodHead, http.MethodDelete, http.MethodPost, http.MethodGet, http.MethodOptions, http.MethodPut, http.MethodPatch}
 
 // resource serves an endpoint: first what makes a request unfit for it, in the order of Connect's answers, then the
@@ -67,18 +66,21 @@ func (a *Handler) resource(e endpoint) http.Handler {
 			method = http.MethodGet // net/http leaves out the body
 		}
 		op, has := e.methods[method]
+		consumes, wellFormed := consumesJSON(r.Header.Values("Content-Type"))
 		switch {
 		case method == http.MethodOptions:
-			w.Header().Set("Allow", strings.Join(allowed, ","))
-			write(w, http.StatusOK, "text/plain", []byte(strings.Join(allowed, ", ")))
+			options(w, r, allowed)
 			return
 		case !has:
 			refuse(w, http.StatusMethodNotAllowed)
 			return
-		case !consumesJSON(r.Header.Get("Content-Type")):
+		case !wellFormed:
+			a.fail(w, r, badRequest("malformed header Content-Type: expected application/json"))
+			return
+		case !consumes:
 			refuse(w, http.StatusUnsupportedMediaType)
 			return
-		case !acceptsJSON(r.Header.Values("Accept")):
+		case !accepts(r.Header.Values("Accept"), jsonTypes...):
 			refuse(w, http.StatusNotAcceptable)
 			return
 		}
@@ -101,6 +103,17 @@ func (a *Handler) resource(e endpoint) http.Handler {
 	})
 }
 
+// options says what a resource allows: in words to those who read text.
+func options(w http.ResponseWriter, r *http.Request, allowed []string) {
+	w.Header().Set("Allow", strings.Join(allowed, ","))
+	accept := r.Header.Values("Accept")
+	if accepts(accept, "text/plain", "text/*", "*/*", "*") {
+		write(w, http.StatusOK, "text/plain", []byte(strings.Join(allowed, ", ")))
+		return
+	}
+	write(w, http.StatusOK, splitList(accept[0])[0], nil)
+}
+
 // page serves a handler that reads, whatever the client accepts.
 func page(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -113,34 +126,37 @@ func page(h http.Handler) http.Handler {
 }
 
 // consumesJSON says whether a Content-Type can stand for JSON; a request without one says nothing of its body.
-func consumesJSON(contentType string) bool {
-	if contentType == "" {
-		return true
+func consumesJSON(header []string) (consumes, wellFormed bool) {
+	if len(header) == 0 {
+		return true, true
 	}
-	t, _, err := mime.ParseMediaType(contentType)
-	return err == nil && matchesJSON(t)
+	t, _, err := mime.ParseMediaType(header[0])
+	return matchesJSON(t), err == nil && strings.Contains(t, "/")
 }
 
-// acceptsJSON says whether a client takes application/json.
-func acceptsJSON(accept []string) bool {
-	if len(accept) == 0 {
-		return true
-	}
+// isJSON says whether a Content-Type is that of JSON, whatever its parameters say of the charset.
+func isJSON(contentType string) bool {
+	t, _, err := mime.ParseMediaType(contentType)
+	return err == nil && t == "application/json"
+}
+
+// accepts says whether a client takes what an answer has, going by what it accepts. Weights are of no interest: there is
+// one kind of answer.
+func accepts(accept []string, mediaTypes ...string) bool {
+	asked := false
 	for _, header := range accept {
-		for _, media := range strings.Split(header, ",") {
-			t, params, err := mime.ParseMediaType(media)
-			if err != nil || !matchesJSON(t) {
-				continue
+		for _, element := range splitList(header) {
+			asked = true
+			t, _, err := mime.ParseMediaType(element)
+			if err == nil && slices.Contains(mediaTypes, t) {
+				return true
 			}
-			if q, err := strconv.ParseFloat(params["q"], 64); err == nil && q <= 0 {
-				continue
-			}
-			return true
 		}
 	}
-	return false
+	return !asked
 }
 
-func matchesJSON(mediaType string) bool {
-	return slices.Contains([]string{"application/json", "application/*", "*/*", "*"}, mediaType)
-}
+func matchesJSON(mediaType string) bool { return slices.Contains(jsonTypes, mediaType) }
+
+// What stands for JSON in Accept and Content-Type.
+var jsonTypes = []string{"application/json", "application/*", "*/*", "*"}

@@ -98,6 +98,7 @@ func (a *fakeAck) Reject(offset int64, err error) {
 		a.t.Errorf("offset %d rejected twice", offset)
 	}
 	a.rejected[offset] = err
+	a.order = append(a.order, offset)
 	tell(a.changed)
 }
 
