@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -18,6 +19,10 @@ var (
 )
 
 func main() {
+	keepSmall()
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50) // what lives is small, and what passes through is large
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	go func() {
 		<-ctx.Done()

@@ -23,6 +23,8 @@ type options struct {
 	rounds     int
 	converters []string
 	bin        string
+	alone      bool   // sluice without its peer
+	properties string // more worker properties
 	dir        string
 }
 
@@ -35,6 +37,8 @@ func main() {
 	flag.IntVar(&o.rounds, "rounds", 5, "counted rounds of each worker and converter")
 	flag.StringVar(&converters, "converters", "json,string", "converters to measure")
 	flag.StringVar(&o.bin, "bin", "bin", "folder with the binaries of make build")
+	flag.BoolVar(&o.alone, "alone", false, "measure sluice only, to try settings")
+	flag.StringVar(&o.properties, "properties", "", "more worker properties for sluice, between semicolons")
 	flag.Parse()
 	o.converters = strings.Split(converters, ",")
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -52,11 +56,15 @@ func run(ctx context.Context, o options) error {
 	}
 	defer os.RemoveAll(dir)
 	o.dir = dir
-	fmt.Println("starting Kafka and Kafka Connect …")
+	services := []stack.Service{stack.Kafka, stack.Connect}
+	if o.alone {
+		services = services[:1]
+	}
+	fmt.Printf("starting %v …\n", services)
 	s, err := stack.Start(ctx, filepath.Join(dir, "stack"), stack.Options{
 		Env: map[string]string{"STACK_REBALANCE_DELAY_MS": "0", "STACK_KAFKA_HEAP": "1g", "STACK_CONNECT_HEAP": "2g"},
 		Log: os.Stderr,
-	}, stack.Kafka, stack.Connect)
+	}, services...)
 	if err != nil {
 		return err
 	}
@@ -71,11 +79,14 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	defer sluice.stop()
-	pid, err := connectPID(s.Dir())
-	if err != nil {
-		return err
+	peers := []*peer{sluice}
+	if !o.alone {
+		pid, err := connectPID(s.Dir())
+		if err != nil {
+			return err
+		}
+		peers = append(peers, &peer{name: "connect", url: s.ConnectURL(), pid: pid})
 	}
-	peers := []*peer{sluice, {name: "connect", url: s.ConnectURL(), pid: pid}}
 
 	results := map[string]map[string][]result{}
 	for _, conv := range o.converters {
@@ -96,11 +107,13 @@ func run(ctx context.Context, o options) error {
 				} else {
 					results[conv][p.name] = append(results[conv][p.name], r)
 				}
-				fmt.Printf("%-7s %-8s round %d: %8.0f records/s  %5.2f CPU s/million  %4d MB%s\n", conv, p.name, round, r.rate, r.cpu, r.rss>>20, note)
+				fmt.Printf("%-7s %-8s round %d: %8.0f records/s  %5.2f CPU s/million  %4d MB, %d MB of it the worker%s\n", conv, p.name, round, r.rate, r.cpu, r.rss>>20, r.own>>20, note)
 			}
 		}
 	}
-	report(o, results)
+	if !o.alone {
+		report(o, results)
+	}
 	return nil
 }
 
@@ -120,7 +133,8 @@ status.storage.topic=sluice-status
 status.storage.replication.factor=1
 listeners=http://%s
 plugin.path=%s
-`, bootstrap, listen, filepath.Join(o.bin, "plugins"))
+%s
+`, bootstrap, listen, filepath.Join(o.bin, "plugins"), strings.ReplaceAll(o.properties, ";", "\n"))
 	if err := os.WriteFile(props, []byte(text), 0o600); err != nil {
 		return nil, err
 	}
@@ -139,12 +153,13 @@ plugin.path=%s
 		_ = cmd.Wait()
 		_ = log.Close()
 	}}
-	if err := p.ready(ctx); err != nil {
+	answered, err := p.ready(ctx)
+	if err != nil {
 		p.stop()
 		tail, _ := os.ReadFile(log.Name())
 		return nil, fmt.Errorf("%w; its log:\n%s", err, tail)
 	}
-	fmt.Printf("sluice answers REST %d ms after its start\n", time.Since(began).Milliseconds())
+	fmt.Printf("sluice answers REST %d ms after its start, and is up after %d ms\n", answered.Sub(began).Milliseconds(), time.Since(began).Milliseconds())
 	return p, nil
 }
 

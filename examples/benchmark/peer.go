@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -28,6 +29,7 @@ type result struct {
 	rate    float64       // records/s from the first line to the last
 	cpu     float64       // CPU seconds per million records
 	rss     int64         // bytes resident, worker and its children, at the end
+	own     int64         // bytes of it in the worker itself
 	running time.Duration // from the POST to the state RUNNING
 }
 
@@ -38,6 +40,9 @@ var converters = map[string]map[string]string{
 	},
 	"string": {"value.converter": "org.apache.kafka.connect.storage.StringConverter"},
 }
+
+// errStatus says that a worker answered, but not what was hoped for.
+var errStatus = errors.New("bad status")
 
 const roundTimeout = 3 * time.Minute
 
@@ -70,8 +75,8 @@ func (p *peer) measure(ctx context.Context, o options, conv string, round int) (
 	r := result{
 		rate: float64(o.records) / took.Seconds(),
 		cpu:  (p.cpu() - before) / float64(o.records) * 1e6,
-		rss:  p.rss(),
 	}
+	r.rss, r.own = p.rss()
 	r.running = <-running
 	if err := p.call(ctx, http.MethodDelete, "/connectors/"+name, nil, nil); err != nil {
 		return result{}, err
@@ -104,14 +109,17 @@ func (p *peer) waitRunning(ctx context.Context, name string, tasks int, began ti
 	return 0
 }
 
-// ready waits until the worker is healthy.
-func (p *peer) ready(ctx context.Context) error {
+// ready waits until the worker is healthy, and says when it answered at all.
+func (p *peer) ready(ctx context.Context) (answered time.Time, err error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	for {
 		err := p.call(ctx, http.MethodGet, "/health", nil, nil)
+		if answered.IsZero() && (err == nil || errors.Is(err, errStatus)) {
+			answered = time.Now()
+		}
 		if err == nil || ctx.Err() != nil {
-			return err
+			return answered, err
 		}
 		time.Sleep(2 * time.Millisecond)
 	}
@@ -141,7 +149,7 @@ func (p *peer) call(ctx context.Context, method, path string, in, out any) error
 		return err
 	}
 	if resp.StatusCode >= 300 {
-		return fmt.Errorf("%s %s: %s: %s", method, path, resp.Status, b)
+		return fmt.Errorf("%s %s: %w: %s: %s", method, path, errStatus, resp.Status, b)
 	}
 	if out == nil {
 		return nil
@@ -259,9 +267,9 @@ func (p *peer) cpu() float64 {
 	return sum / ticks
 }
 
-func (p *peer) rss() int64 {
-	var sum int64
-	for _, pid := range p.family() {
+// rss is the resident memory of the family in bytes, and that of the worker itself.
+func (p *peer) rss() (sum, own int64) {
+	for i, pid := range p.family() {
 		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
 		if err != nil {
 			continue
@@ -269,9 +277,12 @@ func (p *peer) rss() int64 {
 		if f := strings.Fields(string(b)); len(f) > 1 {
 			n, _ := strconv.ParseInt(f[1], 10, 64)
 			sum += n * int64(os.Getpagesize())
+			if i == 0 {
+				own = sum
+			}
 		}
 	}
-	return sum
+	return sum, own
 }
 
 func freePort() (string, error) {

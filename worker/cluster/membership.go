@@ -99,6 +99,7 @@ type Membership struct {
 	want    map[string]int
 	wanted  bool // want has been set
 	err     error
+	fatal   bool // for the consumer, too
 }
 
 // Join makes this process a member of the cluster. It returns when the group has been found fit, before the member has its place:
@@ -228,7 +229,19 @@ func (m *Membership) Leave(ctx context.Context) error {
 	m.stop()
 	m.wg.Wait()
 	err := m.farewell(ctx)
-	return errors.Join(err, m.consumer.Close())
+	return errors.Join(err, m.close())
+}
+
+// close closes the consumer, unless it has met a fatal error: librdkafka refuses to close such a consumer, and the binding's
+// Close then waits for ever. The process ends soon anyway.
+func (m *Membership) close() error {
+	m.mu.Lock()
+	fatal := m.fatal
+	m.mu.Unlock()
+	if fatal || m.consumer.IsClosed() {
+		return nil
+	}
+	return m.consumer.Close()
 }
 
 func (m *Membership) farewell(ctx context.Context) error {
@@ -296,6 +309,7 @@ func (m *Membership) trouble(e kafka.Error) {
 	}
 	m.mu.Lock()
 	first := m.err == nil
+	m.fatal = m.fatal || e.IsFatal()
 	if first {
 		m.err, m.presume, m.joined, m.holds, m.leads, m.settled = err, false, false, false, false, false
 		close(m.done)

@@ -82,9 +82,7 @@ func join(t testing.TB, bootstrap, address string, want map[string]int, options 
 func (w *worker) kill() {
 	w.stop()
 	w.wg.Wait()
-	if !w.consumer.IsClosed() {
-		_ = w.consumer.Close()
-	}
+	_ = w.close()
 }
 
 // until waits for a condition.
@@ -350,7 +348,7 @@ func TestUnfitGroup(t *testing.T) {
 		if err == nil {
 			m.stop()
 			m.wg.Wait()
-			_ = m.consumer.Close()
+			_ = m.close()
 			t.Errorf("joined group %s", group)
 			continue
 		}

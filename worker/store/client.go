@@ -89,6 +89,7 @@ func (c *Client) connect() (*kafka.Producer, *kafka.AdminClient, error) {
 	} {
 		conf[k] = v
 	}
+	conf["go.produce.channel.size"], conf["go.events.channel.size"] = 0, 1000 // a million each by default: 24 MB
 	p, err := kafka.NewProducer(&conf)
 	if err != nil {
 		return nil, nil, fmt.Errorf("connect to Kafka: %w", err)

@@ -19,8 +19,8 @@ import (
 
 // Defaults of a configuration.
 const (
-	DefaultCreditBytes    = 16 << 20
-	DefaultBatchBytes     = 512 << 10
+	DefaultCreditBytes    = 4 << 20
+	DefaultBatchBytes     = 256 << 10
 	DefaultLinger         = 5 * time.Millisecond
 	DefaultCommitInterval = time.Minute
 	DefaultCommitTimeout  = 5 * time.Second
@@ -124,7 +124,8 @@ func (c *Config) consumerConfig(logs chan kafka.LogEvent) *kafka.ConfigMap {
 		"check.crcs":                         "true",
 		"enable.metrics.push":                "false",
 		"fetch.queue.backoff.ms":             "10",    // the default of a second halves the throughput when the queue is small
-		"queued.max.messages.kbytes":         "16384", // per task
+		"queued.max.messages.kbytes":         "4096",  // per task
+		"queued.min.messages":                "20000", // per partition; each costs half a kilobyte beside its content
 		"session.timeout.ms":                 "10000", // a static member's partitions wait that long when it is gone for good
 		"statistics.interval.ms":             "10000", // for lag
 		"topic.metadata.refresh.interval.ms": "10000", // new topics and partitions

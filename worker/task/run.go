@@ -62,7 +62,7 @@ type run struct {
 
 	failure    error // the first one; found anywhere
 	pluginGone bool  // the plugin will not answer any more
-	fenced     bool  // commits are pointless
+	fenced     bool  // the consumer has met a fatal error: commits are pointless, and its Close would wait for ever
 	ending     bool  // the consumer is being closed
 }
 

@@ -36,8 +36,8 @@ func (r *run) shutdown() error {
 	left := make(chan error, 1)
 	go func() {
 		r.helpers.Wait()
-		if r.consumer == nil {
-			left <- nil
+		if r.consumer == nil || r.fenced {
+			left <- nil // see fenced
 			return
 		}
 		left <- r.consumer.Close()
