@@ -55,7 +55,7 @@ func TestBurst(t *testing.T) {
 	if limit := int64(buffer + overhead); memory[0] > limit {
 		t.Errorf("the web service used %d bytes, its buffer is %d", memory[0], buffer)
 	}
-	if limit := int64(2*tasks*(16<<20+16<<20) + overhead); memory[1] > limit {
+	if limit := int64(2*tasks*(4<<20+4<<20) + overhead); memory[1] > limit {
 		t.Errorf("the worker used %d bytes, its tasks may hold %d", memory[1], limit-overhead)
 	}
 

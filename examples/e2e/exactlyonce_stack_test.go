@@ -72,6 +72,7 @@ func TestExactlyOnceUnderKills(t *testing.T) {
 			}
 		}
 	}
+	t.Logf("all %d events are sent", sent)
 	for _, c := range []string{"to-hdfs", "to-elasticsearch"} {
 		p.running(c, tasks)
 		eventually(t, 2*time.Minute, c+" to store everything", func() error {

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -186,6 +187,7 @@ func rss(pid int) int64 {
 type pipeline struct {
 	t      testing.TB
 	dir    string
+	topic  string
 	worker *process
 	web    *process
 	rest   string
@@ -193,12 +195,12 @@ type pipeline struct {
 }
 
 // startPipeline starts a worker, and a web service for a topic, on a Kafka cluster. Topics and group are named after
-// the test, so that tests can share the cluster.
+// the test and the time, so that tests and runs can share the cluster.
 func startPipeline(t testing.TB, bootstrap, topic string, webFlags ...string) *pipeline {
 	t.Helper()
 	bin := binaries(t)
-	p := &pipeline{t: t, dir: t.TempDir()}
-	name := strings.ToLower(strings.ReplaceAll(t.Name(), "/", "-"))
+	p := &pipeline{t: t, dir: t.TempDir(), topic: topic}
+	name := fmt.Sprintf("%s-%d", strings.ToLower(strings.ReplaceAll(t.Name(), "/", "-")), time.Now().UnixNano())
 	restPort, webPort := freePort(t), freePort(t)
 	p.rest, p.page = "http://127.0.0.1:"+restPort, "http://127.0.0.1:"+webPort
 	props := filepath.Join(p.dir, "worker.properties")
@@ -252,6 +254,10 @@ func (p *pipeline) create(name string, tasks int, cfg map[string]string) {
 	p.running(name, tasks)
 }
 
+func (p *pipeline) connector(name string) string {
+	return p.rest + "/connectors/" + url.PathEscape(name)
+}
+
 type status struct {
 	Connector struct{ State, Trace string }
 	Tasks     []struct {
@@ -263,7 +269,7 @@ type status struct {
 
 func (p *pipeline) status(name string) (status, error) {
 	var s status
-	return s, get(p.rest+"/connectors/"+name+"/status", &s)
+	return s, get(p.connector(name)+"/status", &s)
 }
 
 func (p *pipeline) running(name string, tasks int) {
@@ -286,21 +292,26 @@ func (p *pipeline) running(name string, tasks int) {
 	})
 }
 
-// committed is how many records of its topic a connector has made durable.
+// committed is how many records of the pipeline's topic a connector has made durable.
 func (p *pipeline) committed(name string) int64 {
 	var o struct {
 		Offsets []struct {
+			Partition struct {
+				Topic string `json:"kafka_topic"`
+			}
 			Offset struct {
 				N int64 `json:"kafka_offset"`
 			}
 		}
 	}
-	if err := get(p.rest+"/connectors/"+name+"/offsets", &o); err != nil {
+	if err := get(p.connector(name)+"/offsets", &o); err != nil {
 		return 0
 	}
 	var sum int64
 	for _, e := range o.Offsets {
-		sum += e.Offset.N
+		if e.Partition.Topic == p.topic { // the group may know others, of an earlier connector of that name
+			sum += e.Offset.N
+		}
 	}
 	return sum
 }

@@ -167,8 +167,8 @@ func (h *Herder) reconcileTasks(ctx context.Context, snap *store.ConfigSnapshot,
 	defer h.mu.Unlock()
 	for id, r := range h.tasks {
 		if _, ok := wanted[id]; !ok {
-			_, known := snap.Connectors[id.connector]
-			r.end(!known)
+			c, known := snap.Connectors[id.connector]
+			r.end(!known, !known || !c.Inconsistent && (c.Target == stopped || id.task >= len(c.Tasks)))
 		}
 	}
 	for id, d := range wanted {

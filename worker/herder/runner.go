@@ -67,6 +67,9 @@ func (r *taskRunner) want(d desired) bool {
 		return false
 	}
 	again := !maps.Equal(r.desired.config, d.config)
+	if r.task != nil && instanceID(r.id, r.desired.config["topics"], r.desired.config["topics.regex"]) != instanceID(r.id, d.config["topics"], d.config["topics.regex"]) {
+		r.task.Leave()
+	}
 	pause := r.desired.paused != d.paused
 	r.desired = d
 	switch {
@@ -114,10 +117,13 @@ func (r *taskRunner) restart(onlyFailed bool) {
 	r.again()
 }
 
-// end lets the task end.
-func (r *taskRunner) end(deleted bool) {
+// end lets the task end: for good, or because it goes elsewhere.
+func (r *taskRunner) end(deleted, forGood bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if forGood && r.task != nil {
+		r.task.Leave()
+	}
 	r.ended, r.deleted = true, deleted
 	if r.attempt != nil {
 		r.attempt()
@@ -380,9 +386,7 @@ func (h *Herder) taskConfig(r *taskRunner, d desired) (task.Config, error) {
 	setDefault(consumer, "auto.offset.reset", "earliest")
 	setDefault(consumer, "session.timeout.ms", strconv.FormatInt(h.worker.SessionTimeout.Milliseconds(), 10))
 	setDefault(consumer, "queued.max.messages.kbytes", strconv.FormatInt(h.worker.FetchBuffer>>10, 10))
-	// Named after the task and not after the worker: whoever runs the task next has its partitions at once, and fences
-	// whoever ran it before.
-	consumer["group.instance.id"] = "sluice-" + r.id.String()
+	consumer["group.instance.id"] = instanceID(r.id, c["topics"], c["topics.regex"])
 	log := h.log.With("connector", r.id.connector, "task", r.id.task)
 	return task.Config{
 		Connector: r.id.connector, ID: r.id.task,

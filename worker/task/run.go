@@ -28,6 +28,7 @@ type run struct {
 	cfg          *Config
 	subscription []string
 	wantPaused   func() bool
+	wantLeave    func() bool
 	log          *slog.Logger
 	link         *link
 	consumer     *kafka.Consumer
@@ -71,6 +72,7 @@ func newRun(t *Task, p Plugin) *run {
 		cfg:          &t.cfg,
 		subscription: t.subscription,
 		wantPaused:   t.paused.Load,
+		wantLeave:    t.leaving.Load,
 		log:          t.cfg.Logger,
 		link:         newLink(p, t.cfg.BatchBytes),
 		quit:         make(chan struct{}),

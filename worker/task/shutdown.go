@@ -40,6 +40,9 @@ func (r *run) shutdown() error {
 			left <- nil // see fenced
 			return
 		}
+		if r.wantLeave() {
+			r.leave(deadline)
+		}
 		left <- r.consumer.Close()
 	}()
 	patience := max(time.Until(deadline), min(time.Second, r.cfg.StopTimeout/4))
@@ -62,6 +65,27 @@ func (r *run) shutdown() error {
 	}
 	return r.result()
 }
+
+// leave gives up the place in the group. The client of a static member does so when it unsubscribes, but not when it is closed; it
+// sends the request when its partitions have been given up, which it does in the background.
+func (r *run) leave(deadline time.Time) {
+	if err := r.consumer.Unsubscribe(); err != nil {
+		r.log.Debug("unsubscribing", "error", err)
+		return
+	}
+	for quiet := 0; quiet < leaveQuiet && time.Now().Before(deadline); {
+		r.consumer.Poll(int(leavePoll / time.Millisecond))
+		if parts, err := r.consumer.Assignment(); err == nil && len(parts) == 0 {
+			quiet++
+		}
+	}
+}
+
+// After so many polls without partitions the request to leave is on its way.
+const (
+	leavePoll  = 20 * time.Millisecond
+	leaveQuiet = 5
+)
 
 func (r *run) result() error {
 	if r.failure == nil {

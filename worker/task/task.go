@@ -13,6 +13,7 @@ type Task struct {
 	cfg          Config
 	subscription []string
 	paused       atomic.Bool
+	leaving      atomic.Bool
 	started      atomic.Bool
 }
 
@@ -30,10 +31,15 @@ func New(cfg Config) (*Task, error) {
 // goes on committing what becomes durable.
 func (t *Task) SetPaused(paused bool) { t.paused.Store(paused) }
 
+// Leave makes Run give up the task's place in the consumer group when it ends. Otherwise Kafka keeps the place and its
+// partitions for the session timeout, so that whoever runs the task next has them at once. It is for tasks that nobody is to
+// run next, or that will want other topics.
+func (t *Task) Leave() { t.leaving.Store(true) }
+
 // Run runs the task with a plugin task that was started for it, until ctx ends or something fails. On the end of ctx it
 // hands over what it has collected, closes its partitions in the plugin, commits what is durable and returns nil, or an
 // error where that did not succeed within StopTimeout. A failure is a *connectors.Error that names topic, partition and
-// offset where it can. In any case it leaves the consumer group and has stopped the plugin task when it returns.
+// offset where it can. In any case it has closed its consumer and stopped the plugin task when it returns.
 func (t *Task) Run(ctx context.Context, p Plugin) error {
 	if !t.started.CompareAndSwap(false, true) {
 		return connectors.Fatal("running task", errors.New("it ran already"), "make a new one")
