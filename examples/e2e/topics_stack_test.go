@@ -48,6 +48,9 @@ func TestTopicsChange(t *testing.T) {
 		t.Fatal(err)
 	}
 	resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		t.Fatalf("changing topics: %s", resp.Status)
+	}
 	began := time.Now()
 	stored(2)
 	t.Logf("the new topic is read %s after the change", time.Since(began).Round(time.Millisecond))

@@ -67,15 +67,15 @@ func workerID(address string) (string, bool) {
 	return u.Host, true
 }
 
-// instanceID makes a group.instance.id, for which Kafka allows the characters of a topic's name.
-func instanceID(worker string) string {
+// InstanceID makes a group.instance.id of a name; Kafka allows the characters of a topic's name.
+func InstanceID(name string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
 		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '.', r == '-':
 			return r
 		}
 		return '_'
-	}, worker)
+	}, name)
 }
 
 // Membership is this worker's place in the cluster. It is safe for concurrent use.
@@ -99,7 +99,6 @@ type Membership struct {
 	want    map[string]int
 	wanted  bool // want has been set
 	err     error
-	fatal   bool // for the consumer, too
 }
 
 // Join makes this process a member of the cluster. It returns when the group has been found fit, before the member has its place:
@@ -141,7 +140,7 @@ func (m *Membership) subscribe() error {
 	for k, v := range map[string]any{
 		"client.id":                     m.cfg.URL,
 		"group.id":                      m.cfg.GroupID,
-		"group.instance.id":             instanceID(m.id),
+		"group.instance.id":             InstanceID(m.id),
 		"partition.assignment.strategy": "cooperative-sticky",
 		"session.timeout.ms":            int(m.cfg.SessionTimeout / time.Millisecond),
 		"heartbeat.interval.ms":         int(m.cfg.HeartbeatInterval / time.Millisecond),
@@ -229,19 +228,7 @@ func (m *Membership) Leave(ctx context.Context) error {
 	m.stop()
 	m.wg.Wait()
 	err := m.farewell(ctx)
-	return errors.Join(err, m.close())
-}
-
-// close closes the consumer, unless it has met a fatal error: librdkafka refuses to close such a consumer, and the binding's
-// Close then waits for ever. The process ends soon anyway.
-func (m *Membership) close() error {
-	m.mu.Lock()
-	fatal := m.fatal
-	m.mu.Unlock()
-	if fatal || m.consumer.IsClosed() {
-		return nil
-	}
-	return m.consumer.Close()
+	return errors.Join(err, store.CloseConsumer(m.consumer))
 }
 
 func (m *Membership) farewell(ctx context.Context) error {
@@ -309,7 +296,6 @@ func (m *Membership) trouble(e kafka.Error) {
 	}
 	m.mu.Lock()
 	first := m.err == nil
-	m.fatal = m.fatal || e.IsFatal()
 	if first {
 		m.err, m.presume, m.joined, m.holds, m.leads, m.settled = err, false, false, false, false, false
 		close(m.done)

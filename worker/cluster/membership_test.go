@@ -82,7 +82,9 @@ func join(t testing.TB, bootstrap, address string, want map[string]int, options 
 func (w *worker) kill() {
 	w.stop()
 	w.wg.Wait()
-	_ = w.close()
+	if !w.consumer.IsClosed() {
+		_ = store.CloseConsumer(w.consumer)
+	}
 }
 
 // until waits for a condition.
@@ -348,7 +350,7 @@ func TestUnfitGroup(t *testing.T) {
 		if err == nil {
 			m.stop()
 			m.wg.Wait()
-			_ = m.close()
+			_ = store.CloseConsumer(m.consumer)
 			t.Errorf("joined group %s", group)
 			continue
 		}

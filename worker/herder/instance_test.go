@@ -23,7 +23,7 @@ func TestInstanceID(t *testing.T) {
 		"very long":     {taskID{strings.Repeat("x", 300), 0}, "a", ""},
 		"longer by one": {taskID{strings.Repeat("x", 301), 0}, "a", ""},
 	} {
-		id := instanceID(c.id, c.topics, c.regex)
+		id := instanceID(c.id, map[string]string{"topics": c.topics, "topics.regex": c.regex})
 		if !legal.MatchString(id) {
 			t.Errorf("%s: Kafka refuses %q", name, id)
 		}
@@ -32,7 +32,7 @@ func TestInstanceID(t *testing.T) {
 		}
 		seen[id] = name
 	}
-	if a, b := instanceID(taskID{"x", 0}, "a, b", ""), instanceID(taskID{"x", 0}, "b,a", ""); a != b {
+	if a, b := instanceID(taskID{"x", 0}, map[string]string{"topics": "a, b"}), instanceID(taskID{"x", 0}, map[string]string{"topics": "b,a"}); a != b {
 		t.Errorf("%q and %q: the order of topics counts", a, b)
 	}
 }

@@ -67,7 +67,7 @@ func (r *taskRunner) want(d desired) bool {
 		return false
 	}
 	again := !maps.Equal(r.desired.config, d.config)
-	if r.task != nil && instanceID(r.id, r.desired.config["topics"], r.desired.config["topics.regex"]) != instanceID(r.id, d.config["topics"], d.config["topics.regex"]) {
+	if again && r.task != nil && instanceID(r.id, r.desired.config) != instanceID(r.id, d.config) {
 		r.task.Leave()
 	}
 	pause := r.desired.paused != d.paused
@@ -386,7 +386,7 @@ func (h *Herder) taskConfig(r *taskRunner, d desired) (task.Config, error) {
 	setDefault(consumer, "auto.offset.reset", "earliest")
 	setDefault(consumer, "session.timeout.ms", strconv.FormatInt(h.worker.SessionTimeout.Milliseconds(), 10))
 	setDefault(consumer, "queued.max.messages.kbytes", strconv.FormatInt(h.worker.FetchBuffer>>10, 10))
-	consumer["group.instance.id"] = instanceID(r.id, c["topics"], c["topics.regex"])
+	consumer["group.instance.id"] = instanceID(r.id, c)
 	log := h.log.With("connector", r.id.connector, "task", r.id.task)
 	return task.Config{
 		Connector: r.id.connector, ID: r.id.task,

@@ -316,13 +316,14 @@ func TestBrokerGoesAndComesBack(t *testing.T) {
 }
 
 func TestStopWhileBrokerIsAway(t *testing.T) {
-	b := embeddedtest.Start(t)
+	dir := t.TempDir()
+	b := embeddedtest.Start(t, embeddedtest.InDir(dir))
 	embeddedtest.CreateTopic(t, b, "events", 1)
 	embeddedtest.Produce(t, b, documents("events", 1, 100)...)
 	s := newStore()
 	cfg := config(b, 0, "events")
 	cfg.CommitInterval, cfg.StopTimeout = time.Hour, 2*time.Second
-	cfg.Consumer["socket.timeout.ms"] = "3000" // how long the client keeps its goroutine after that
+	cfg.Consumer["socket.timeout.ms"], cfg.Consumer["reconnect.backoff.max.ms"] = "3000", "500"
 	r := start(t, cfg, newFakePlugin(t, s))
 	eventually(t, "records", func() bool { n, _ := s.total(); return n == 100 }, r)
 	if err := b.Close(); err != nil {
@@ -331,6 +332,9 @@ func TestStopWhileBrokerIsAway(t *testing.T) {
 	if took, _ := r.stop(); took > 3500*time.Millisecond {
 		t.Errorf("stopping took %s", took)
 	}
+	// The client that was left alone ends when its broker is back.
+	embeddedtest.Start(t, embeddedtest.InDir(dir), embeddedtest.On(b.Bootstrap()))
+	untilClientsEnd(t)
 }
 
 func TestTopicMadeAnewIsNoticed(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -446,8 +447,19 @@ func start(t testing.TB, cfg Config, f *fakePlugin) *running {
 		case <-time.After(30 * time.Second):
 			t.Error("task does not end")
 		}
+		untilClientsEnd(t)
 	})
 	return r
+}
+
+// untilClientsEnd waits for clients that tasks have left alone because they took long to close. Without their broker, which ends
+// after the tasks of a test, they would take a minute.
+func untilClientsEnd(t testing.TB) {
+	t.Helper()
+	stacks := make([]byte, 1<<20)
+	eventually(t, "the end of the clients", func() bool {
+		return !bytes.Contains(stacks[:runtime.Stack(stacks, true)], []byte("task.(*run).shutdown.func"))
+	})
 }
 
 // stop ends the task and gives what Run returned, and how long that took.

@@ -23,14 +23,21 @@ func TestSlowPartitionDelaysNoOther(t *testing.T) {
 	f.slow[tp("events", 0)] = true
 	cfg := config(b, 0, "events")
 	cfg.CreditBytes, cfg.BatchBytes = 60<<10, 8<<10 // far less than the 800 kB of a partition
+	// A partition that goes on after a pause is fetched when the fetch under way is answered. With credit for two batches that
+	// happens often, and with the default of 500 ms it is most of the time measured here, in steps of half a second.
+	cfg.Consumer["fetch.wait.max.ms"] = "100"
 	r := start(t, cfg, f)
 	eventually(t, "assignment", func() bool { return len(r.partitions()) == 3 }, r)
 	embeddedtest.Produce(t, b, documents("events", 3, 5000)...)
+	began := time.Now()
 	eventually(t, "the fast partitions", func() bool {
 		n1, _ := s.count(tp("events", 1))
 		n2, _ := s.count(tp("events", 2))
 		return n1 == 5000 && n2 == 5000
 	}, r)
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("the fast partitions took %s", took)
+	}
 	if n, _ := s.count(tp("events", 0)); n != 0 {
 		t.Fatalf("%d records of the slow partition were taken", n)
 	}

@@ -63,7 +63,7 @@ type run struct {
 
 	failure    error // the first one; found anywhere
 	pluginGone bool  // the plugin will not answer any more
-	fenced     bool  // the consumer has met a fatal error: commits are pointless, and its Close would wait for ever
+	fenced     bool  // commits are pointless
 	ending     bool  // the consumer is being closed
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sluice-connect/sluice/connectors"
+	workerstore "github.com/sluice-connect/sluice/worker/store"
 )
 
 // graceAfterFailure is how long the rest may take when the plugin is gone: a last commit, leaving the group.
@@ -36,14 +37,14 @@ func (r *run) shutdown() error {
 	left := make(chan error, 1)
 	go func() {
 		r.helpers.Wait()
-		if r.consumer == nil || r.fenced {
-			left <- nil // see fenced
+		if r.consumer == nil {
+			left <- nil
 			return
 		}
 		if r.wantLeave() {
 			r.leave(deadline)
 		}
-		left <- r.consumer.Close()
+		left <- workerstore.CloseConsumer(r.consumer)
 	}()
 	patience := max(time.Until(deadline), min(time.Second, r.cfg.StopTimeout/4))
 	if r.pluginGone {
