@@ -1,12 +1,15 @@
 package plugins
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strconv"
+	"sync"
 	"syscall"
 
 	"github.com/hashicorp/go-hclog"
@@ -28,25 +31,38 @@ func Serve(s connectors.Sink) {
 	if len(os.Args) > 1 || os.Getenv(CookieKey) != CookieValue {
 		os.Exit(byHand(s, os.Args[1:], os.Stdout, os.Stderr))
 	}
-	log := &logOptions{out: os.Stderr, level: parseLevel(os.Getenv(LogLevelKey))} // go-plugin replaces os.Stderr
+	log := &logOptions{out: os.Stderr, level: parseLevel(os.Getenv(LogLevelKey))}
 	if fd, err := strconv.Atoi(os.Getenv(LifelineKey)); err == nil && fd > 2 {
 		signal.Ignore(syscall.SIGTERM, syscall.SIGINT)
 		go watchLifeline(os.NewFile(uintptr(fd), "lifeline"))
 	}
+	streams := restoreStreams(os.Stdout, os.Stderr)
 	plugin.Serve(&plugin.ServeConfig{
 		HandshakeConfig: Handshake(),
 		Plugins:         plugin.PluginSet{sinkName: &grpcPlugin{sink: s, log: log}},
 		Logger:          hclog.New(&hclog.LoggerOptions{Level: hclog.Off, Output: io.Discard}),
-		GRPCServer:      newGRPCServer,
+		GRPCServer: func(opts []grpc.ServerOption) *grpc.Server {
+			return grpc.NewServer(slices.Concat(opts, serverOptions(), []grpc.ServerOption{grpc.UnaryInterceptor(streams)})...)
+		},
 	})
 }
 
-func newGRPCServer(opts []grpc.ServerOption) *grpc.Server {
-	return grpc.NewServer(append(opts,
+// restoreStreams gives the process its standard output and error back before the first call. go-plugin puts pipes in their place,
+// whose content reaches the worker over gRPC and later: the last words of a process that ends itself would be lost.
+func restoreStreams(out, errOut *os.File) grpc.UnaryServerInterceptor {
+	var once sync.Once
+	return func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
+		once.Do(func() { os.Stdout, os.Stderr = out, errOut })
+		return handle(ctx, req)
+	}
+}
+
+func serverOptions() []grpc.ServerOption {
+	return []grpc.ServerOption{
 		grpc.MaxRecvMsgSize(MaxMessage), grpc.MaxSendMsgSize(MaxMessage),
-		grpc.InitialWindowSize(windowBytes), grpc.InitialConnWindowSize(2*windowBytes),
+		grpc.InitialWindowSize(windowBytes), grpc.InitialConnWindowSize(2 * windowBytes),
 		grpc.ReadBufferSize(ioBuffer), grpc.WriteBufferSize(ioBuffer),
-	)...)
+	}
 }
 
 // DialOptions are those of the worker's side.

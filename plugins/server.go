@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"sync"
@@ -36,9 +37,17 @@ func newServer(s connectors.Sink, log *logOptions) *server {
 	return &server{sink: s, log: log, tasks: map[int32]*serverTask{}}
 }
 
-func (s *server) Describe(context.Context, *protocol.DescribeRequest) (*protocol.DescribeResponse, error) {
-	_, probes := s.sink.(connectors.Prober)
-	return toDescription(s.sink.Spec(), probes), nil
+func (s *server) Describe(ctx context.Context, _ *protocol.DescribeRequest) (*protocol.DescribeResponse, error) {
+	var d *protocol.DescribeResponse
+	err := within(ctx, func() error {
+		_, probes := s.sink.(connectors.Prober)
+		d = toDescription(s.sink.Spec(), probes)
+		return nil
+	})
+	if err != nil {
+		return nil, callStatus(err)
+	}
+	return d, nil
 }
 
 func (s *server) Validate(ctx context.Context, req *protocol.ValidateRequest) (*protocol.ValidateResponse, error) {
@@ -379,10 +388,18 @@ func (t *serverTask) reportMetrics() {
 	}
 }
 
-// within waits for f, but no longer than ctx lives (invariant 6). What f left behind is not waited for.
+// within waits for f, but no longer than ctx lives (invariant 6). What f left behind is not waited for. A panic of f is an
+// error (invariant 4).
 func within(ctx context.Context, f func() error) error {
 	done := make(chan error, 1)
-	go func() { done <- f() }()
+	go func() {
+		defer func() {
+			if r := recover(); r != nil {
+				done <- fmt.Errorf("panic: %v\n%s", r, debug.Stack())
+			}
+		}()
+		done <- f()
+	}()
 	select {
 	case err := <-done:
 		return err
@@ -392,8 +409,12 @@ func within(ctx context.Context, f func() error) error {
 }
 
 func callStatus(err error) error {
-	if errors.Is(err, context.DeadlineExceeded) {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
 		return status.Error(codes.DeadlineExceeded, "the sink did not answer in time")
+	case errors.Is(err, context.Canceled):
+		return status.Error(codes.Canceled, "the worker has given up")
+	default:
+		return status.Error(codes.Internal, err.Error())
 	}
-	return status.FromContextError(err).Err()
 }

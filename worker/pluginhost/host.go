@@ -45,6 +45,9 @@ type Host struct {
 	starter *starter
 
 	scanning chan struct{} // a lock that can be waited for with a context
+	stopping context.Context
+	stop     context.CancelFunc
+	launches sync.WaitGroup
 
 	mu       sync.Mutex
 	found    map[string]inspected // by path
@@ -63,10 +66,12 @@ func New(cfg Config) (*Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Host{
+	h := &Host{
 		cfg: cfg, log: cfg.Logger, sockets: sockets, starter: newStarter(),
 		scanning: make(chan struct{}, 1), found: map[string]inspected{}, live: map[*Process]struct{}{},
-	}, nil
+	}
+	h.stopping, h.stop = context.WithCancel(context.Background())
+	return h, nil
 }
 
 // Plugins lists what was found by the last scan, by name, the highest version of each first.
@@ -158,21 +163,37 @@ func (h *Host) Launch(ctx context.Context, p Plugin, connector string) (*Process
 }
 
 func (h *Host) launch(ctx context.Context, path, name, connector string) (*Process, error) {
-	proc, err := startProcess(ctx, h, path, name, connector)
-	if err != nil {
-		return nil, err
-	}
 	h.mu.Lock()
-	closed := h.closed
-	if !closed {
-		h.live[proc] = struct{}{}
+	if h.closed {
+		h.mu.Unlock()
+		return nil, stoppingError(name)
 	}
+	h.launches.Add(1)
 	h.mu.Unlock()
-	if closed {
-		proc.Kill()
-		return nil, connectors.Retriable("starting plugin "+name, errors.New("the worker is stopping"), "")
+	defer h.launches.Done()
+
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(h.stopping, cancel)()
+	proc, err := startProcess(ctx, h, path, name, connector)
+	if h.stopping.Err() != nil {
+		if err == nil {
+			proc.Kill()
+		}
+		return nil, stoppingError(name)
 	}
-	return proc, nil
+	return proc, err
+}
+
+func stoppingError(plugin string) error {
+	return connectors.Retriable("starting plugin "+plugin, errors.New("the worker is stopping"), "")
+}
+
+// begun takes a process into the list of those that Close ends.
+func (h *Host) begun(p *Process) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.live[p] = struct{}{}
 }
 
 func (h *Host) gone(p *Process) {
@@ -181,10 +202,18 @@ func (h *Host) gone(p *Process) {
 	delete(h.live, p)
 }
 
-// Close ends all processes, and waits for them.
+// Close ends all processes, and waits for them. It does so once.
 func (h *Host) Close(ctx context.Context) error {
 	h.mu.Lock()
+	again := h.closed
 	h.closed = true
+	h.mu.Unlock()
+	if again {
+		return nil
+	}
+	h.stop()
+	h.launches.Wait() // they are killed
+	h.mu.Lock()
 	live := make([]*Process, 0, len(h.live))
 	for p := range h.live {
 		live = append(live, p)

@@ -103,6 +103,7 @@ func startProcess(ctx context.Context, h *Host, path, name, connector string) (*
 	}
 	p.client = client
 	log.Debug("plugin process started", "pid", p.run.pid, "file", path, "took", time.Since(began))
+	h.begun(p)
 	go p.watch()
 	return p, nil
 }
@@ -134,6 +135,8 @@ func (p *Process) startError(ctx context.Context, path string, err error) error 
 		return connectors.Retriable(op, err, "")
 	case scanVersion(err, &version):
 		return connectors.Fatal(op, fmt.Errorf("it speaks version %d of the plugin protocol, this worker version %d", version, plugins.ProtocolVersion), "use a plugin and a worker that fit together")
+	case errors.Is(err, errNotUnix):
+		return connectors.Fatal(op, err, "")
 	case strings.Contains(err.Error(), "timeout while waiting"):
 		return connectors.Retriable(op, fmt.Errorf("it did not say within %s where it listens", startWithin), "")
 	}

@@ -3,6 +3,7 @@ package pluginhost
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -145,10 +146,12 @@ func (r *processRunner) ID() string { return strconv.Itoa(r.pid) }
 // Diagnose implements runner.Runner.
 func (r *processRunner) Diagnose(context.Context) string { return "" }
 
+var errNotUnix = errors.New("a plugin listens on a unix socket")
+
 // PluginToHost implements runner.Runner.
 func (r *processRunner) PluginToHost(network, address string) (string, string, error) {
 	if network != "unix" {
-		return "", "", fmt.Errorf("it listens on %s %s; a plugin listens on a unix socket", network, address)
+		return "", "", fmt.Errorf("%w, not on %.100q", errNotUnix, network+" "+address)
 	}
 	return network, address, nil
 }
