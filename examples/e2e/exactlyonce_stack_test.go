@@ -4,10 +4,7 @@ package e2e
 
 import (
 	"fmt"
-	"net/http"
-	"net/url"
 	"slices"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -85,39 +82,4 @@ func TestExactlyOnceUnderKills(t *testing.T) {
 	}
 	exactlyOnce(t, "HDFS", users, readHDFS(t, s.WebHDFSURL(), topic))
 	exactlyOnce(t, "Elasticsearch", users, readElasticsearch(t, s.ElasticsearchURL(), topic))
-}
-
-// send clicks once for each user, from several browsers at a time; the last one has been accepted when it returns.
-func send(t testing.TB, page string, users []string) {
-	t.Helper()
-	const browsers = 8
-	var wg sync.WaitGroup
-	next := make(chan string)
-	for range browsers {
-		wg.Go(func() {
-			for u := range next {
-				for {
-					resp, err := http.Get(page + "/api/select?color=blue&user=" + url.QueryEscape(u))
-					if err != nil {
-						t.Error(err)
-						return
-					}
-					resp.Body.Close()
-					if resp.StatusCode == http.StatusAccepted {
-						break
-					}
-					if resp.StatusCode != http.StatusServiceUnavailable {
-						t.Errorf("click of %s: %s", u, resp.Status)
-						return
-					}
-					time.Sleep(10 * time.Millisecond) // the buffer is full and says so: come back
-				}
-			}
-		})
-	}
-	for _, u := range users {
-		next <- u
-	}
-	close(next)
-	wg.Wait()
 }

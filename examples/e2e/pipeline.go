@@ -194,6 +194,22 @@ type pipeline struct {
 	page   string
 }
 
+// startDev starts a worker with a Kafka of its own inside and one folder of plugins, and a web service for a topic.
+func startDev(t testing.TB, plugins, topic string) *pipeline {
+	t.Helper()
+	bin := binaries(t)
+	p := &pipeline{t: t, dir: t.TempDir(), topic: topic}
+	kafka, restPort, webPort := "127.0.0.1:"+freePort(t), freePort(t), freePort(t)
+	p.rest, p.page = "http://127.0.0.1:"+restPort, "http://127.0.0.1:"+webPort
+	p.worker = start(t, filepath.Join(p.dir, "worker.log"), filepath.Join(bin, "sluice"), "dev",
+		"--data", filepath.Join(p.dir, "data"), "--kafka", kafka, "--listen", p.rest, "--plugins", plugins)
+	p.healthy()
+	p.web = start(t, filepath.Join(p.dir, "web.log"), filepath.Join(bin, "sluice-web"),
+		"--listen", "127.0.0.1:"+webPort, "--bootstrap-servers", kafka, "--topic", topic)
+	eventually(t, 30*time.Second, "the web service", func() error { return get(p.page+"/health", nil) })
+	return p
+}
+
 // startPipeline starts a worker, and a web service for a topic, on a Kafka cluster. Topics and group are named after
 // the test and the time, so that tests and runs can share the cluster.
 func startPipeline(t testing.TB, bootstrap, topic string, webFlags ...string) *pipeline {
@@ -290,6 +306,41 @@ func (p *pipeline) running(name string, tasks int) {
 		}
 		return nil
 	})
+}
+
+// send clicks once for each user, from several browsers at a time; the last one has been accepted when it returns.
+func send(t testing.TB, page string, users []string) {
+	t.Helper()
+	const browsers = 8
+	var wg sync.WaitGroup
+	next := make(chan string)
+	for range browsers {
+		wg.Go(func() {
+			for u := range next {
+				for {
+					resp, err := http.Get(page + "/api/select?color=blue&user=" + url.QueryEscape(u))
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					resp.Body.Close()
+					if resp.StatusCode == http.StatusAccepted {
+						break
+					}
+					if resp.StatusCode != http.StatusServiceUnavailable {
+						t.Errorf("click of %s: %s", u, resp.Status)
+						return
+					}
+					time.Sleep(10 * time.Millisecond) // the buffer is full and says so: come back
+				}
+			}
+		})
+	}
+	for _, u := range users {
+		next <- u
+	}
+	close(next)
+	wg.Wait()
 }
 
 // committed is how many records of the pipeline's topic a connector has made durable.
