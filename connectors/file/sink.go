@@ -4,10 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"syscall"
 
 	"github.com/sluice-connect/sluice/connectors"
@@ -57,38 +55,21 @@ func (Sink) Start(_ context.Context, cfg connectors.Config, rt connectors.Runtim
 	return t, nil
 }
 
-// open opens a file for appending and ends a line that a killed writer left unfinished.
-func open(name string) (*os.File, error) {
-	f, err := os.OpenFile(filepath.Clean(name), os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o644)
-	if errors.Is(err, fs.ErrPermission) { // a pipe or a file that may be written only
-		f, err = os.OpenFile(filepath.Clean(name), os.O_WRONLY|os.O_APPEND, 0o644)
-	}
-	if err != nil {
-		return nil, err
-	}
-	info, err := f.Stat()
-	if err != nil || !info.Mode().IsRegular() || info.Size() == 0 {
-		return f, err
-	}
-	var last [1]byte
-	if _, err := f.ReadAt(last[:], info.Size()-1); err == nil && last[0] != '\n' {
-		if _, err := f.Write([]byte{'\n'}); err != nil {
-			return nil, errors.Join(err, f.Close())
-		}
-	}
-	return f, nil
-}
-
+// output is where lines go. append writes whole lines, all of them or with an error.
 type output interface {
-	io.WriteCloser
+	append(ctx context.Context, lines []byte) error
 	Sync() error
+	Close() error
 }
 
 type stdout struct{}
 
-func (stdout) Write(p []byte) (int, error) { return os.Stdout.Write(p) }
-func (stdout) Sync() error                 { return nil }
-func (stdout) Close() error                { return nil }
+func (stdout) append(_ context.Context, lines []byte) error {
+	_, err := os.Stdout.Write(lines)
+	return err
+}
+func (stdout) Sync() error  { return nil }
+func (stdout) Close() error { return nil }
 
 type task struct {
 	name    string
@@ -122,7 +103,7 @@ func (w *writer) Resume() int64 { return -1 }
 const keep = 4 << 20
 
 // Write appends a batch with one call (invariant 1).
-func (w *writer) Write(_ context.Context, b *connectors.Batch) error {
+func (w *writer) Write(ctx context.Context, b *connectors.Batch) error {
 	buf := w.buf[:0]
 	for i := range b.Len() {
 		v := b.Value(i)
@@ -139,7 +120,7 @@ func (w *writer) Write(_ context.Context, b *connectors.Batch) error {
 	if cap(buf) <= keep {
 		w.buf = buf
 	}
-	if _, err := w.task.out.Write(buf); err != nil {
+	if err := w.task.out.append(ctx, buf); err != nil {
 		return connectors.AsError("", failure("writing to "+w.task.name, err)).At(b.Partition(), b.First())
 	}
 	w.task.written.Add(int64(len(buf)))
@@ -171,10 +152,14 @@ func (w *writer) Close(ctx context.Context) error { return w.Flush(ctx) }
 
 func failure(op string, err error) error {
 	switch {
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return connectors.Retriable(op, err, "")
 	case errors.Is(err, fs.ErrPermission):
 		return connectors.Unauthorized(op, err, "give the user of the worker the right to write there")
 	case errors.Is(err, fs.ErrNotExist):
 		return connectors.Retriable(op, err, "make the folder, or change the key file")
+	case errors.Is(err, syscall.ENXIO):
+		return connectors.Retriable(op, err, "nobody reads from the pipe")
 	default:
 		return connectors.Retriable(op, err, "look at the disk: it may be full or gone")
 	}
