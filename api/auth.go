@@ -22,7 +22,7 @@ func loadUsers(path string) (users, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the users of the REST API: %w", err)
 	}
-	defer f.Close()
+	defer f.Close() //nolint:errcheck // read only
 	u := users{}
 	lines := bufio.NewScanner(f)
 	for n := 1; lines.Scan(); n++ {

@@ -124,7 +124,7 @@ func putConfig(h Herder, r *http.Request) (answer, error) {
 }
 
 func patchConfig(h Herder, r *http.Request) (answer, error) {
-	patch, err := decodeMap(r)
+	patch, err := decodeMap(r, settings)
 	if err != nil {
 		return answer{}, err
 	}

@@ -58,9 +58,12 @@ func decodeCreate(h Herder, r *http.Request) (CreateRequest, error) {
 	return req, nil
 }
 
+// settings names what the body of a configuration has.
+const settings = "configuration keys and their values"
+
 // decodeConfig reads the whole configuration of the connector that the path names.
 func decodeConfig(h Herder, r *http.Request, connector string) (map[string]string, error) {
-	config, err := decodeMap(r)
+	config, err := decodeMap(r, settings)
 	if err != nil {
 		return nil, err
 	}
@@ -108,9 +111,9 @@ func withoutNulls(config map[string]*string) (values map[string]string, nulls []
 	return values, nulls
 }
 
-// decodeMap reads a body of keys and values; a value of null stays nil.
-func decodeMap(r *http.Request) (map[string]*string, error) {
-	fields, err := decodeObject(r, "configuration keys and their values")
+// decodeMap reads a body of keys and values, which of names; a value of null stays nil.
+func decodeMap(r *http.Request, of string) (map[string]*string, error) {
+	fields, err := decodeObject(r, of)
 	if err != nil {
 		return nil, err
 	}
@@ -233,8 +236,7 @@ func readBody(r *http.Request) ([]byte, error) {
 func malformed(body []byte, err error) error {
 	at := len(body)
 	what := "it ends too early"
-	var syntax *json.SyntaxError
-	if errors.As(err, &syntax) {
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 		at = int(min(syntax.Offset, int64(len(body))))
 		if syntax.Error() != "unexpected end of JSON input" {
 			what = syntax.Error()

@@ -6,15 +6,16 @@
 // # Invariants
 //
 //  1. What Kafka Connect answers is answered here: path, status, headers, JSON and the texts of errors. Where an answer
-//     differs on purpose, testdata/differences.md says so and why, and a test holds the list to be complete.
+//     differs on purpose, README.md says so and why, and a test holds it against recorded answers of Kafka Connect.
 //  2. A request that is wrong is answered with 4xx and a message that says where; 5xx means that the worker is at fault.
 //  3. A path segment is decoded once, after routing: a connector's name may hold any character.
 //  4. A request ends within the request timeout, holds at most MaxBody bytes of body, and one that panics takes down
 //     nothing but itself.
 //  5. Bodies, credentials and queries are never logged.
-//  6. The routes are declared once, in routes; OPTIONS, Allow, and the test of openapi.json and client follow from them.
+//  6. The routes are declared once, in routes; OPTIONS and Allow follow from them, and tests hold the table in README.md
+//     against them.
 //
 // # Neighbours
 //
-// worker/herder implements Herder and worker/main serves it; api/client speaks to this API; api/ui is a page on top of it.
+// worker/herder implements Herder, and the worker's main package serves it.
 package api

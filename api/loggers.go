@@ -20,7 +20,7 @@ func logger(h Herder, r *http.Request) (answer, error) {
 
 // setLogger changes a level: of this worker unless the scope is the cluster.
 func setLogger(h Herder, r *http.Request) (answer, error) {
-	fields, err := decodeMap(r)
+	fields, err := decodeMap(r, "level")
 	if err != nil {
 		return answer{}, err
 	}

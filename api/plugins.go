@@ -23,7 +23,7 @@ func pluginConfig(h Herder, r *http.Request) (answer, error) {
 // validate checks a configuration that may have any fault.
 func validate(h Herder, r *http.Request) (answer, error) {
 	plugin := param(r, "plugin")
-	config, err := decodeMap(r)
+	config, err := decodeMap(r, settings)
 	if err != nil {
 		return answer{}, err
 	}
@@ -32,12 +32,12 @@ func validate(h Herder, r *http.Request) (answer, error) {
 		return answer{}, badRequest("Included connector type %s does not match request type %s", class, plugin)
 	}
 	infos, err := h.Validate(r.Context(), plugin, values)
+	refuseNulls(&infos, nulls)
 	infos.Groups, infos.Configs = list(infos.Groups), list(infos.Configs)
 	for i := range infos.Configs {
 		c := &infos.Configs[i]
 		c.Definition.Dependents, c.Value.Recommended, c.Value.Errors = list(c.Definition.Dependents), list(c.Value.Recommended), list(c.Value.Errors)
 	}
-	refuseNulls(&infos, nulls)
 	return ok(infos), err
 }
 
