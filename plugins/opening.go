@@ -2,6 +2,7 @@ package plugins
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"sync"
@@ -140,7 +141,7 @@ func (o *opening) open() connectors.Writer {
 	err := o.guard("opening partition", func() (err error) {
 		w, err = o.task.sink.Open(o.ctx, o.partition, o.committed, o)
 		if err == nil && w == nil {
-			err = connectors.Fatal("opening partition", fmt.Errorf("the sink gave neither a writer nor an error"), "this is a bug of the plugin")
+			err = connectors.Fatal("opening partition", errors.New("the sink gave neither a writer nor an error"), "this is a bug of the plugin")
 		}
 		return err
 	})

@@ -106,7 +106,7 @@ func byHand(s connectors.Sink, args []string, out, errOut io.Writer) int {
 		}
 		return 0
 	default:
-		fmt.Fprintf(errOut, `This is the sluice plugin %q, version %s: %s.
+		fmt.Fprintf(errOut, `This is the sluice plugin %q, version %s: %s
 It is not started by hand. Put it into a folder of plugin.path, and a running worker lists it.
 
   version   print name, version and protocol

@@ -12,7 +12,7 @@
 //     kills all of them.
 //  5. Sockets lie in a folder of this worker alone (0700), which is removed at the end; what killed workers left behind is
 //     removed at the next start.
-//  6. A plugin gets the environment variables on the allow-list and no others.
+//  6. A plugin gets the environment variables on the allow-list, the descriptors of its own streams and pipe, and no others.
 //
 // # Neighbours
 //

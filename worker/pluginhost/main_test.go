@@ -162,7 +162,7 @@ func ended(pid int) bool {
 // shortDir makes a folder whose path leaves room for sockets, unlike those of tests with long names.
 func shortDir(t testing.TB) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "ph")
+	dir, err := os.MkdirTemp("", "ph") //nolint:usetesting // that has the name of the test in its path
 	if err != nil {
 		t.Fatal(err)
 	}

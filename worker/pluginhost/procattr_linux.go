@@ -3,14 +3,21 @@ package pluginhost
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"os"
 	"strconv"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 func procAttr() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 }
+
+// keepDescriptors keeps what others than Go have opened (the Kafka client's sockets and pipes) from being passed on to plugins. On a
+// kernel before 5.11 it does nothing.
+func keepDescriptors() { _ = unix.CloseRange(lifelineFD, math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC) }
 
 // rss is the resident memory of a process in bytes, 0 where it is unknown.
 func rss(pid int) int64 {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -252,12 +253,7 @@ func passes(name string, also []string) bool {
 	if strings.HasPrefix(name, "LC_") {
 		return true
 	}
-	for _, n := range also {
-		if n == name {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(also, name)
 }
 
 // target is where signals go. It guards against signals to a process id that belongs to somebody else by now.

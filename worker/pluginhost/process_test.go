@@ -361,6 +361,30 @@ func TestEnvironment(t *testing.T) {
 	}
 }
 
+// A descriptor that a library in C has opened is not passed on.
+func TestDescriptorsStay(t *testing.T) {
+	var pipe [2]int
+	if err := syscall.Pipe(pipe[:]); err != nil { // without O_CLOEXEC
+		t.Fatal(err)
+	}
+	defer syscall.Close(pipe[0]) //nolint:errcheck // nothing was written
+	defer syscall.Close(pipe[1]) //nolint:errcheck // as above
+	proc, _, _ := one(t, "good", nil)
+	theirs, err := os.ReadDir("/proc/" + strconv.Itoa(proc.PID()) + "/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, err := os.Readlink("/proc/self/fd/" + strconv.Itoa(pipe[0]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, fd := range theirs {
+		if link, _ := os.Readlink("/proc/" + strconv.Itoa(proc.PID()) + "/fd/" + fd.Name()); link == own {
+			t.Errorf("the plugin has %s as descriptor %s", link, fd.Name())
+		}
+	}
+}
+
 func TestTLSBetween(t *testing.T) {
 	proc, _, _ := one(t, "good", func(c *Config) { c.MTLS = true })
 	task := startTask(t, proc)

@@ -28,6 +28,7 @@ func (s *starter) run() {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread() // by now all processes have ended
 	for j := range s.jobs {
+		keepDescriptors()
 		j.done <- j.cmd.Start()
 	}
 }
