@@ -42,7 +42,6 @@ race: ## the tests that need no Java, with the race detector
 
 .PHONY: lint
 lint: ## golangci-lint, and whether generated files are current
-	go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION) run ./...
 	go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION) run --build-tags stack ./...
 	@$(MAKE) --no-print-directory generated
 

@@ -52,7 +52,8 @@ func (i *instrument) Add(n int64) { i.value.Add(n) }
 func (i *instrument) Set(v int64) { i.value.Store(v) }
 
 func (m *instruments) Counter(name, help string) connectors.Counter { return m.get(name, help, true) }
-func (m *instruments) Gauge(name, help string) connectors.Gauge     { return m.get(name, help, false) }
+
+func (m *instruments) Gauge(name, help string) connectors.Gauge { return m.get(name, help, false) }
 
 func (m *instruments) get(name, help string, counter bool) *instrument {
 	m.mu.Lock()

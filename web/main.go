@@ -70,7 +70,7 @@ func run(ctx context.Context, s settings, logger *slog.Logger, serving func(net.
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", s.listen)
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.listen)
 	if err != nil {
 		return fmt.Errorf("cannot listen on %s, set by %s: %w", s.listen, named("listen"), rootCause(err))
 	}
@@ -83,8 +83,7 @@ func run(ctx context.Context, s settings, logger *slog.Logger, serving func(net.
 		Logger:           logger,
 	})
 	if err != nil {
-		listener.Close()
-		return err
+		return errors.Join(err, listener.Close())
 	}
 	server := &http.Server{
 		Handler:           newHandler(s, pub, time.Now, logger),
@@ -121,7 +120,7 @@ func stop(server *http.Server, pub *publish.Publisher, timeout time.Duration, lo
 	defer cancel()
 	if err := server.Shutdown(ctx); err != nil {
 		logger.Warn("requests were cut off", "error", err)
-		server.Close()
+		_ = server.Close() // what is still open is cut off, which is said above
 	}
 	lost := pub.Close(ctx)
 	c := pub.Counts()

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -139,7 +140,7 @@ func (s *settings) producerProperties() (map[string]string, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", named("producer-properties-file"), err)
 		}
-		defer file.Close()
+		defer file.Close() //nolint:errcheck // read only
 		lines := bufio.NewScanner(file)
 		for n := 1; lines.Scan(); n++ {
 			line := strings.TrimSpace(lines.Text())
@@ -169,7 +170,7 @@ func addProperty(props map[string]string, pair string) error {
 	name, value, ok := strings.Cut(pair, "=")
 	name = strings.TrimSpace(name)
 	if !ok || name == "" {
-		return fmt.Errorf("is not name=value")
+		return errors.New("is not name=value")
 	}
 	props[name] = strings.TrimSpace(value)
 	return nil

@@ -87,8 +87,7 @@ func preflight(w http.ResponseWriter, _ *http.Request) {
 // selectColor publishes one pick. Nothing here waits for Kafka (invariant 1).
 func (s *service) selectColor(w http.ResponseWriter, r *http.Request) {
 	color, user, err := selectParams(r.URL.RawQuery)
-	var bad *paramError
-	if errors.As(err, &bad) {
+	if bad, ok := errors.AsType[*paramError](err); ok {
 		writeJSON(w, http.StatusBadRequest, problem{Error: bad.Error(), Parameter: bad.parameter})
 		return
 	}

@@ -2,6 +2,7 @@ package elasticsearch
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -65,7 +66,7 @@ func parseItem(body []byte, i int) (o outcome, err error) {
 		return true, err
 	})
 	if err == nil && o.status == 0 {
-		err = fmt.Errorf("an item without a status")
+		err = errors.New("an item without a status")
 	}
 	return o, err
 }

@@ -68,9 +68,6 @@ func newEncoder(s *settings, p connectors.Partition, t target, f connectors.Form
 	return e
 }
 
-// overhead is room for an action line beside key and value; it bounds what append adds to a bulk.
-func (e *encoder) overhead() int { return len(e.prefix) + len(e.retry) + 160 }
-
 // append adds record i of a batch to a bulk. A record that makes no document is left out, with the reason; one that is to
 // be skipped is left out without.
 func (e *encoder) append(b *bulk, batch *connectors.Batch, i int) error {

@@ -72,6 +72,7 @@ type fakeAck struct {
 }
 
 func newAck(t testing.TB) *fakeAck {
+	t.Helper()
 	return &fakeAck{t: t, durable: -1, rejected: map[int64]error{}, changed: make(chan struct{}, 1)}
 }
 
@@ -116,23 +117,6 @@ func (a *fakeAck) state() (durable int64, rejected map[int64]error, trouble erro
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.durable, maps.Clone(a.rejected), a.trouble
-}
-
-// until waits until ok says so.
-func (a *fakeAck) until(what string, ok func(durable int64, rejected map[int64]error, trouble error) bool) {
-	a.t.Helper()
-	deadline := time.After(90 * time.Second)
-	for {
-		if ok(a.state()) {
-			return
-		}
-		select {
-		case <-a.changed:
-		case <-deadline:
-			d, r, tr := a.state()
-			a.t.Fatalf("no %s in 90 s: durable %d, %d rejected, trouble %v", what, d, len(r), tr)
-		}
-	}
 }
 
 // parse makes a configuration for a service at url.

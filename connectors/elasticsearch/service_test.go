@@ -36,13 +36,9 @@ type document struct {
 	version int64
 }
 
-func newService(t testing.TB) *service { return &service{t: t, docs: map[string]document{}} }
-
-// start serves over HTTP until the test ends.
-func (s *service) start() string {
-	server := httptest.NewServer(s)
-	s.t.Cleanup(server.Close)
-	return server.URL
+func newService(t testing.TB) *service {
+	t.Helper()
+	return &service{t: t, docs: map[string]document{}}
 }
 
 func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -58,58 +58,110 @@ func TestCheck(t *testing.T) {
 		want map[string]string // key → part of the message
 	}{
 		{name: "nothing wrong"},
-		{name: "user without password", set: map[string]string{"connection.username": "u"},
-			want: map[string]string{"connection.username": "Both", "connection.password": "Both"}},
-		{name: "user and API key", set: map[string]string{"connection.username": "u", "connection.password": "p", "sluice.api.key": "k"},
-			want: map[string]string{"connection.username": "Only one", "sluice.api.key": "Only one"}},
-		{name: "key.ignore twice", set: map[string]string{"key.ignore": "true", "topic.key.ignore": "t"},
-			want: map[string]string{"key.ignore": "can not be set", "topic.key.ignore": "can not be set"}},
-		{name: "linger above flush timeout", set: map[string]string{"linger.ms": "2000", "flush.timeout.ms": "1000"},
-			want: map[string]string{"linger.ms": "(2000)", "flush.timeout.ms": "(1000)"}},
-		{name: "too little buffer", set: map[string]string{"batch.size": "10000"},
-			want: map[string]string{"max.buffered.records": "20000", "batch.size": "20000", "max.in.flight.requests": "20000"}},
-		{name: "type without dataset", set: map[string]string{"data.stream.type": "logs"},
-			want: map[string]string{"data.stream.type": "both or neither", "data.stream.dataset": "both or neither"}},
-		{name: "upsert into a stream", set: map[string]string{"data.stream.type": "logs", "data.stream.dataset": "d", "write.method": "upsert"},
-			want: map[string]string{"write.method": "Upserts"}},
-		{name: "deletes in a stream", set: map[string]string{"data.stream.type": "logs", "data.stream.dataset": "d", "behavior.on.null.values": "DELETE"},
-			want: map[string]string{"behavior.on.null.values": "Deletes"}},
-		{name: "timestamp without stream", set: map[string]string{"data.stream.timestamp.field": "t"},
-			want: map[string]string{"data.stream.timestamp.field": "must not be set"}},
-		{name: "mapping without usage", set: map[string]string{"topic.to.external.resource.mapping": "a:b"},
-			want: map[string]string{"topic.to.external.resource.mapping": "together", "external.resource.usage": "together"}},
-		{name: "mapping in bad form", set: map[string]string{"external.resource.usage": "INDEX", "topic.to.external.resource.mapping": "a"},
-			want: map[string]string{"topic.to.external.resource.mapping": "topic:resource"}},
-		{name: "topic mapped twice", set: map[string]string{"external.resource.usage": "INDEX", "topic.to.external.resource.mapping": "a:b,a:c"},
-			want: map[string]string{"topic.to.external.resource.mapping": "multiple resources"}},
-		{name: "resource mapped twice", set: map[string]string{"external.resource.usage": "INDEX", "topic.to.external.resource.mapping": "a:b,c:b"},
-			want: map[string]string{"topic.to.external.resource.mapping": "multiple topics"}},
-		{name: "too many mappings", set: map[string]string{"external.resource.usage": "INDEX", "topic.to.external.resource.mapping": "a:b,c:d", "max.external.resource.mappings": "1"},
-			want: map[string]string{"topic.to.external.resource.mapping": "Too many"}},
-		{name: "topic not mapped", set: map[string]string{"topics": "a, e", "external.resource.usage": "INDEX", "topic.to.external.resource.mapping": "a:b"},
-			want: map[string]string{"topic.to.external.resource.mapping": "'e' is not mapped"}},
-		{name: "mapped topic not read", set: map[string]string{"topics": "a", "external.resource.usage": "INDEX", "topic.to.external.resource.mapping": "a:b,c:d"},
-			want: map[string]string{"topic.to.external.resource.mapping": "'c' is mapped but"}},
-		{name: "mapping and stream", set: map[string]string{"external.resource.usage": "DATASTREAM", "topic.to.external.resource.mapping": "a:b", "data.stream.type": "logs", "data.stream.dataset": "d"},
-			want: map[string]string{"topic.to.external.resource.mapping": "must not be set", "data.stream.type": "must not be set", "data.stream.dataset": "must not be set"}},
-		{name: "proxy user without proxy", set: map[string]string{"proxy.username": "u"},
-			want: map[string]string{"proxy.username": "proxy.host", "proxy.host": "proxy.host"}},
-		{name: "proxy user without password", set: map[string]string{"proxy.host": "h", "proxy.username": "u"},
-			want: map[string]string{"proxy.username": "both or neither", "proxy.password": "both or neither"}},
-		{name: "kerberos", set: map[string]string{"kerberos.user.principal": "u"},
-			want: map[string]string{"kerberos.user.principal": "not supported", "kerberos.keytab.path": "not supported"}},
-		{name: "two protocols", set: map[string]string{"connection.url": "http://a:1,https://b:2"},
-			want: map[string]string{"connection.url": "same protocol"}},
-		{name: "SSL without https", set: map[string]string{"elastic.security.protocol": "SSL"},
-			want: map[string]string{"connection.url": "https", "elastic.security.protocol": "https"}},
-		{name: "Java key store", set: map[string]string{"elastic.https.ssl.truststore.location": "/x.jks"},
-			want: map[string]string{"elastic.https.ssl.truststore.type": "PEM"}},
-		{name: "old TLS", set: map[string]string{"elastic.https.ssl.enabled.protocols": "TLSv1"},
-			want: map[string]string{"elastic.https.ssl.enabled.protocols": "not supported"}},
-		{name: "encrypted key", set: map[string]string{"elastic.https.ssl.key.password": "p"},
-			want: map[string]string{"elastic.https.ssl.key.password": "Encrypted"}},
-		{name: "key without certificate", set: map[string]string{"elastic.https.ssl.keystore.key": "k"},
-			want: map[string]string{"elastic.https.ssl.keystore.key": "Both", "elastic.https.ssl.keystore.certificate.chain": "Both"}},
+		{
+			name: "user without password", set: map[string]string{"connection.username": "u"},
+			want: map[string]string{"connection.username": "Both", "connection.password": "Both"},
+		},
+		{
+			name: "user and API key", set: map[string]string{"connection.username": "u", "connection.password": "p", "sluice.api.key": "k"},
+			want: map[string]string{"connection.username": "Only one", "sluice.api.key": "Only one"},
+		},
+		{
+			name: "key.ignore twice", set: map[string]string{"key.ignore": "true", "topic.key.ignore": "t"},
+			want: map[string]string{"key.ignore": "can not be set", "topic.key.ignore": "can not be set"},
+		},
+		{
+			name: "linger above flush timeout", set: map[string]string{"linger.ms": "2000", "flush.timeout.ms": "1000"},
+			want: map[string]string{"linger.ms": "(2000)", "flush.timeout.ms": "(1000)"},
+		},
+		{
+			name: "too little buffer", set: map[string]string{"batch.size": "10000"},
+			want: map[string]string{"max.buffered.records": "20000", "batch.size": "20000", "max.in.flight.requests": "20000"},
+		},
+		{
+			name: "type without dataset", set: map[string]string{"data.stream.type": "logs"},
+			want: map[string]string{"data.stream.type": "both or neither", "data.stream.dataset": "both or neither"},
+		},
+		{
+			name: "upsert into a stream", set: map[string]string{"data.stream.type": "logs", "data.stream.dataset": "d", "write.method": "upsert"},
+			want: map[string]string{"write.method": "Upserts"},
+		},
+		{
+			name: "deletes in a stream", set: map[string]string{"data.stream.type": "logs", "data.stream.dataset": "d", "behavior.on.null.values": "DELETE"},
+			want: map[string]string{"behavior.on.null.values": "Deletes"},
+		},
+		{
+			name: "timestamp without stream", set: map[string]string{"data.stream.timestamp.field": "t"},
+			want: map[string]string{"data.stream.timestamp.field": "must not be set"},
+		},
+		{
+			name: "mapping without usage", set: map[string]string{"topic.to.external.resource.mapping": "a:b"},
+			want: map[string]string{"topic.to.external.resource.mapping": "together", "external.resource.usage": "together"},
+		},
+		{
+			name: "mapping in bad form", set: map[string]string{"external.resource.usage": "INDEX", "topic.to.external.resource.mapping": "a"},
+			want: map[string]string{"topic.to.external.resource.mapping": "topic:resource"},
+		},
+		{
+			name: "topic mapped twice", set: map[string]string{"external.resource.usage": "INDEX", "topic.to.external.resource.mapping": "a:b,a:c"},
+			want: map[string]string{"topic.to.external.resource.mapping": "multiple resources"},
+		},
+		{
+			name: "resource mapped twice", set: map[string]string{"external.resource.usage": "INDEX", "topic.to.external.resource.mapping": "a:b,c:b"},
+			want: map[string]string{"topic.to.external.resource.mapping": "multiple topics"},
+		},
+		{
+			name: "too many mappings", set: map[string]string{"external.resource.usage": "INDEX", "topic.to.external.resource.mapping": "a:b,c:d", "max.external.resource.mappings": "1"},
+			want: map[string]string{"topic.to.external.resource.mapping": "Too many"},
+		},
+		{
+			name: "topic not mapped", set: map[string]string{"topics": "a, e", "external.resource.usage": "INDEX", "topic.to.external.resource.mapping": "a:b"},
+			want: map[string]string{"topic.to.external.resource.mapping": "'e' is not mapped"},
+		},
+		{
+			name: "mapped topic not read", set: map[string]string{"topics": "a", "external.resource.usage": "INDEX", "topic.to.external.resource.mapping": "a:b,c:d"},
+			want: map[string]string{"topic.to.external.resource.mapping": "'c' is mapped but"},
+		},
+		{
+			name: "mapping and stream", set: map[string]string{"external.resource.usage": "DATASTREAM", "topic.to.external.resource.mapping": "a:b", "data.stream.type": "logs", "data.stream.dataset": "d"},
+			want: map[string]string{"topic.to.external.resource.mapping": "must not be set", "data.stream.type": "must not be set", "data.stream.dataset": "must not be set"},
+		},
+		{
+			name: "proxy user without proxy", set: map[string]string{"proxy.username": "u"},
+			want: map[string]string{"proxy.username": "proxy.host", "proxy.host": "proxy.host"},
+		},
+		{
+			name: "proxy user without password", set: map[string]string{"proxy.host": "h", "proxy.username": "u"},
+			want: map[string]string{"proxy.username": "both or neither", "proxy.password": "both or neither"},
+		},
+		{
+			name: "kerberos", set: map[string]string{"kerberos.user.principal": "u"},
+			want: map[string]string{"kerberos.user.principal": "not supported", "kerberos.keytab.path": "not supported"},
+		},
+		{
+			name: "two protocols", set: map[string]string{"connection.url": "http://a:1,https://b:2"},
+			want: map[string]string{"connection.url": "same protocol"},
+		},
+		{
+			name: "SSL without https", set: map[string]string{"elastic.security.protocol": "SSL"},
+			want: map[string]string{"connection.url": "https", "elastic.security.protocol": "https"},
+		},
+		{
+			name: "Java key store", set: map[string]string{"elastic.https.ssl.truststore.location": "/x.jks"},
+			want: map[string]string{"elastic.https.ssl.truststore.type": "PEM"},
+		},
+		{
+			name: "old TLS", set: map[string]string{"elastic.https.ssl.enabled.protocols": "TLSv1"},
+			want: map[string]string{"elastic.https.ssl.enabled.protocols": "not supported"},
+		},
+		{
+			name: "encrypted key", set: map[string]string{"elastic.https.ssl.key.password": "p"},
+			want: map[string]string{"elastic.https.ssl.key.password": "Encrypted"},
+		},
+		{
+			name: "key without certificate", set: map[string]string{"elastic.https.ssl.keystore.key": "k"},
+			want: map[string]string{"elastic.https.ssl.keystore.key": "Both", "elastic.https.ssl.keystore.certificate.chain": "Both"},
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			raw := map[string]string{"connection.url": "http://es:9200"}

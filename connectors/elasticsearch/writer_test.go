@@ -453,11 +453,11 @@ func TestOrderOfWritesToOneID(t *testing.T) {
 						if random(2) {
 							time.Sleep(time.Second) // later ones may overtake
 						}
-						switch {
-						case random(5):
+						if random(5) {
 							answerStatus(w, 429, "es_rejected_execution_exception")
 							return true
-						case random(5): // done, but the answer is lost
+						}
+						if random(5) { // done, but the answer is lost
 							s.apply(body)
 							w.WriteHeader(502)
 							return true

@@ -42,8 +42,9 @@ func main() {
 	flag.Parse()
 	o.converters = strings.Split(converters, ",")
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, o); err != nil {
+	err := run(ctx, o)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "benchmark:", err)
 		os.Exit(1)
 	}
@@ -54,7 +55,7 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	o.dir = dir
 	services := []stack.Service{stack.Kafka, stack.Connect}
 	if o.alone {
@@ -143,7 +144,7 @@ plugin.path=%s
 		return nil, err
 	}
 	began := time.Now()
-	cmd := exec.Command(filepath.Join(o.bin, "sluice"), "worker", props) //nolint:noctx // it is stopped in order, by stop
+	cmd := exec.Command(filepath.Join(o.bin, "sluice"), "worker", props)
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
 		return nil, err
@@ -190,7 +191,7 @@ func report(o options, results map[string]map[string][]result) {
 				int(median(rs, func(r result) float64 { return float64(r.running.Milliseconds()) })))
 		}
 		a, b := results[conv]["sluice"], results[conv]["connect"]
-		var ratios []float64
+		ratios := make([]float64, 0, len(a))
 		for i := range a {
 			ratios = append(ratios, a[i].rate/b[i].rate)
 		}

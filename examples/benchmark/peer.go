@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -58,9 +59,7 @@ func (p *peer) measure(ctx context.Context, o options, conv string, round int) (
 		"file":            out,
 		"key.converter":   "org.apache.kafka.connect.storage.StringConverter",
 	}
-	for k, v := range converters[conv] {
-		cfg[k] = v
-	}
+	maps.Copy(cfg, converters[conv])
 	before := p.cpu()
 	began := time.Now()
 	if err := p.call(ctx, http.MethodPost, "/connectors", map[string]any{"name": name, "config": cfg}, nil); err != nil {
@@ -179,7 +178,7 @@ func countLines(ctx context.Context, path string, want int) (time.Duration, erro
 			if n == len(buf) {
 				continue
 			}
-			if err != nil && err != io.EOF { //nolint:errorlint // io.Reader returns it as it is
+			if err != nil && err != io.EOF {
 				return 0, err
 			}
 		}
@@ -235,7 +234,7 @@ func (p *peer) family() []int {
 		files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", all[i]))
 		for _, f := range files {
 			b, _ := os.ReadFile(f) // a process that has just ended has no children
-			for _, s := range strings.Fields(string(b)) {
+			for s := range strings.FieldsSeq(string(b)) {
 				if n, err := strconv.Atoi(s); err == nil {
 					all = append(all, n)
 				}
@@ -286,7 +285,7 @@ func (p *peer) rss() (sum, own int64) {
 }
 
 func freePort() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it is closed on the next line
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
 	}

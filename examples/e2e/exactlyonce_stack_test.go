@@ -5,6 +5,7 @@ package e2e
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -21,11 +22,11 @@ func TestExactlyOnceUnderKills(t *testing.T) {
 	topic := fmt.Sprintf("clicks-%d", rng.Uint32())
 	p := startPipeline(t, s.KafkaBootstrap(), topic)
 	p.create("to-hdfs", tasks, map[string]string{
-		"connector.class": "io.confluent.connect.hdfs.HdfsSinkConnector", "tasks.max": fmt.Sprint(tasks), "topics": topic,
+		"connector.class": "io.confluent.connect.hdfs.HdfsSinkConnector", "tasks.max": strconv.Itoa(tasks), "topics": topic,
 		"hdfs.url": s.HDFSURL(), "format.class": "io.confluent.connect.hdfs.json.JsonFormat", "flush.size": "2000", "rotate.interval.ms": "2000",
 	})
 	p.create("to-elasticsearch", tasks, map[string]string{
-		"connector.class": "io.confluent.connect.elasticsearch.ElasticsearchSinkConnector", "tasks.max": fmt.Sprint(tasks), "topics": topic,
+		"connector.class": "io.confluent.connect.elasticsearch.ElasticsearchSinkConnector", "tasks.max": strconv.Itoa(tasks), "topics": topic,
 		"connection.url": s.ElasticsearchURL(), "key.ignore": "true", "schema.ignore": "true",
 	})
 

@@ -31,7 +31,7 @@ var build struct {
 func binaries(t testing.TB) string {
 	t.Helper()
 	build.once.Do(func() {
-		build.dir, build.err = os.MkdirTemp("", "sluice-bin")
+		build.dir, build.err = os.MkdirTemp("", "sluice-bin") //nolint:usetesting // it outlives this test
 		if build.err != nil {
 			return
 		}
@@ -159,7 +159,7 @@ func (p *process) children() map[string]int {
 	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", p.pid()))
 	for _, f := range files {
 		b, _ := os.ReadFile(f) // a thread that has just ended has no children
-		for _, s := range strings.Fields(string(b)) {
+		for s := range strings.FieldsSeq(string(b)) {
 			pid, err := strconv.Atoi(s)
 			if err != nil {
 				continue

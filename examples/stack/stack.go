@@ -84,7 +84,7 @@ func Attach(dir string) (*Stack, error) {
 		return nil, err
 	}
 	if _, err := os.Stat(filepath.Join(s.dir, "env")); err != nil {
-		return nil, fmt.Errorf("attach to the stack in %s: %w; start it with STACK_DIR=%[1]s %s up", s.dir, err, s.script)
+		return nil, fmt.Errorf("attach to the stack in %s: %w; start it with STACK_DIR=%s %s up", s.dir, err, s.dir, s.script)
 	}
 	return s, s.readURLs(context.Background())
 }

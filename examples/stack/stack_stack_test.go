@@ -248,7 +248,7 @@ func processes(t *testing.T, dir string) []string {
 		if err != nil {
 			continue // it has ended meanwhile
 		}
-		for _, arg := range bytes.Split(line, []byte{0}) {
+		for arg := range bytes.SplitSeq(line, []byte{0}) {
 			if part, ok := bytes.CutPrefix(arg, []byte("-Dstack.part="+dir+"/")); ok {
 				parts = append(parts, string(part))
 			}

@@ -76,8 +76,7 @@ func mayPass(err error) bool {
 }
 
 func codeOf(err error) kafka.ErrorCode {
-	var kerr kafka.Error
-	if errors.As(err, &kerr) {
+	if kerr, ok := errors.AsType[kafka.Error](err); ok {
 		return kerr.Code()
 	}
 	return kafka.ErrUnknown

@@ -54,6 +54,8 @@ func (p *fickleProducer) Produce(m *kafka.Message, _ chan kafka.Event) error {
 		report.TopicPartition.Error = kafka.NewError(kafka.ErrInvalidRecord, "no", false)
 	case stored:
 		p.stored[string(m.Value)]++
+	default:
+		panic("no such outcome")
 	}
 	p.events <- &report
 	return nil

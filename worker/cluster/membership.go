@@ -233,7 +233,7 @@ func (m *Membership) Leave(ctx context.Context) error {
 
 func (m *Membership) farewell(ctx context.Context) error {
 	if m.Err() != nil {
-		return nil // another process has the place: it is not this one's to give up
+		return nil //nolint:nilerr // another process has the place: it is not this one's to give up
 	}
 	g, err := m.describe(ctx)
 	if err != nil {
@@ -268,8 +268,7 @@ func (m *Membership) poll(ctx context.Context) {
 		case kafka.Error:
 			m.trouble(ev)
 		case *kafka.Message:
-			var e kafka.Error
-			if errors.As(ev.TopicPartition.Error, &e) {
+			if e, ok := errors.AsType[kafka.Error](ev.TopicPartition.Error); ok {
 				m.trouble(e)
 			}
 		}

@@ -3,7 +3,6 @@ package cluster
 import (
 	"context"
 	"log/slog"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -25,7 +24,6 @@ type worker struct {
 	*Membership
 	store  *store.AssignmentStore
 	client *store.Client
-	cancel context.CancelFunc
 }
 
 func within(t testing.TB, d time.Duration) context.Context {
@@ -107,15 +105,6 @@ func (w *worker) leave(t testing.TB) {
 	if err := w.Leave(within(t, patience)); err != nil {
 		t.Fatal(err)
 	}
-}
-
-func workers(p Placement) []string {
-	var all []string
-	for id := range p.Workers {
-		all = append(all, id)
-	}
-	slices.Sort(all)
-	return all
 }
 
 func TestOneWorkerLeadsItself(t *testing.T) {

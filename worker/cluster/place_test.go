@@ -36,7 +36,9 @@ func TestPlace(t *testing.T) {
 		{"a second worker gets half", one, []string{"a", "b"}, want, two},
 		{"the first leaves", two, []string{"b"}, want, Placement{Generation: 6, Leader: "a", Workers: map[string]Work{"b": one.Workers["a"]}}},
 		{
-			"tasks of a new connector are spread", two, []string{"a", "b"}, map[string]int{"x": 2, "y": 2, "z": 2},
+			"tasks of a new connector are spread", two,
+			[]string{"a", "b"},
+			map[string]int{"x": 2, "y": 2, "z": 2},
 			Placement{Generation: 6, Leader: "a", Workers: map[string]Work{
 				"a": {Connectors: []string{"x", "z"}, Tasks: slices.Concat(refs("x", 0, 1), refs("z", 0))},
 				"b": {Connectors: []string{"y"}, Tasks: slices.Concat(refs("y", 0, 1), refs("z", 1))},

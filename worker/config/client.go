@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -122,8 +123,10 @@ func Translate(java map[string]string, log *slog.Logger) (map[string]string, err
 	return out, nil
 }
 
-var jaasLogin = regexp.MustCompile(`(?s)^\s*(\S+)\s+(?:required|requisite|sufficient|optional)\s*(.*?);?\s*$`)
-var jaasOption = regexp.MustCompile(`([A-Za-z.]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;]+))`)
+var (
+	jaasLogin  = regexp.MustCompile(`(?s)^\s*(\S+)\s+(?:required|requisite|sufficient|optional)\s*(.*?);?\s*$`)
+	jaasOption = regexp.MustCompile(`([A-Za-z.]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;]+))`)
+)
 
 func translateSASL(java, out map[string]string) error {
 	mechanism := strings.TrimSpace(java["sasl.mechanism"])
@@ -138,7 +141,7 @@ func translateSASL(java, out map[string]string) error {
 	}
 	m := jaasLogin.FindStringSubmatch(jaas)
 	if m == nil {
-		return fmt.Errorf("configuration sasl.jaas.config is not of the form: LoginModule required username=\"…\" password=\"…\";")
+		return errors.New("configuration sasl.jaas.config is not of the form: LoginModule required username=\"…\" password=\"…\";")
 	}
 	class := m[1][strings.LastIndex(m[1], ".")+1:]
 	if class != "PlainLoginModule" && class != "ScramLoginModule" {
@@ -157,7 +160,7 @@ func translateSASL(java, out map[string]string) error {
 		}
 	}
 	if out["sasl.username"] == "" {
-		return fmt.Errorf("configuration sasl.jaas.config has no username")
+		return errors.New("configuration sasl.jaas.config has no username")
 	}
 	return nil
 }

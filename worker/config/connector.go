@@ -92,7 +92,7 @@ func ValidateSink(raw map[string]string) []connectors.ConfigValue {
 // Split cuts a list at its commas and drops blanks and empty elements.
 func Split(list string) []string {
 	var out []string
-	for _, s := range strings.Split(list, ",") {
+	for s := range strings.SplitSeq(list, ",") {
 		if s = strings.TrimSpace(s); s != "" {
 			out = append(out, s)
 		}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -30,12 +31,8 @@ func TestValidateSink(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			raw := map[string]string{}
-			for k, v := range base {
-				raw[k] = v
-			}
-			for k, v := range tc.change {
-				raw[k] = v
-			}
+			maps.Copy(raw, base)
+			maps.Copy(raw, tc.change)
 			var got []string
 			for _, v := range ValidateSink(raw) {
 				for _, e := range v.Errors {

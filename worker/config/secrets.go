@@ -102,7 +102,7 @@ func fromFile(path, key string) (string, bool, error) {
 	if err != nil {
 		return "", true, err
 	}
-	defer f.Close()
+	defer f.Close() //nolint:errcheck // read only
 	props, err := ParseProperties(f)
 	if err != nil {
 		return "", true, err

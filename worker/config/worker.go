@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -112,7 +113,7 @@ func LoadWorker(path string, log *slog.Logger) (Worker, error) {
 	if err != nil {
 		return Worker{}, fmt.Errorf("reading worker properties: %w", err)
 	}
-	defer f.Close()
+	defer f.Close() //nolint:errcheck // read only
 	props, err := ParseProperties(f)
 	if err != nil {
 		return Worker{}, fmt.Errorf("reading worker properties %s: %w", path, err)
@@ -132,8 +133,7 @@ func ParseWorker(props map[string]string, log *slog.Logger) (Worker, error) {
 	}
 	c, err := WorkerDef().Parse(props)
 	if err != nil {
-		var e *connectors.Error
-		if errors.As(err, &e) {
+		if e, ok := errors.AsType[*connectors.Error](err); ok {
 			return Worker{}, e.Err
 		}
 		return Worker{}, err
@@ -183,7 +183,7 @@ func ParseWorker(props map[string]string, log *slog.Logger) (Worker, error) {
 		w.RunDir = os.TempDir()
 	}
 	if host := advertisedHost.Get(c); host != "" && advertisedPort.Get(c) != 0 {
-		w.AdvertisedURL = "http://" + net.JoinHostPort(host, fmt.Sprint(advertisedPort.Get(c))) + "/"
+		w.AdvertisedURL = "http://" + net.JoinHostPort(host, strconv.Itoa(advertisedPort.Get(c))) + "/"
 	}
 	for _, l := range slices.Concat(w.Listeners, w.AdminListeners) {
 		if _, err := url.Parse(l); err != nil {

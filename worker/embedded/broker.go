@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -59,7 +60,7 @@ func Start(cfg Config) (*Broker, error) {
 		kfake.DefaultNumPartitions(1),
 		kfake.Ports(make([]int, cfg.Brokers)...),
 		kfake.ListenFn(func(network, _ string) (net.Listener, error) {
-			return net.Listen(network, net.JoinHostPort(host, fmt.Sprint(port)))
+			return (&net.ListenConfig{}).Listen(context.Background(), network, net.JoinHostPort(host, strconv.Itoa(port)))
 		}),
 	}
 	if cfg.MinSessionTimeout > 0 {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -98,7 +99,7 @@ func TestKillKeepsWhatWasAcknowledged(t *testing.T) {
 			t.Fatalf("after %d records: %v", got, err)
 		}
 		for r := range fetches.RecordsAll() {
-			if string(r.Value) != fmt.Sprint(got) || r.Offset != int64(got) {
+			if string(r.Value) != strconv.Itoa(got) || r.Offset != int64(got) {
 				t.Fatalf("record %d at offset %d, wanted %d", r.Value, r.Offset, got)
 			}
 			got++

@@ -344,7 +344,7 @@ func TestEnvironment(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := map[string]string{}
-	for _, line := range strings.Split(d.Summary, "\n") {
+	for line := range strings.SplitSeq(d.Summary, "\n") {
 		k, v, _ := strings.Cut(line, "=")
 		got[k] = v
 	}
@@ -367,8 +367,8 @@ func TestDescriptorsStay(t *testing.T) {
 	if err := syscall.Pipe(pipe[:]); err != nil { // without O_CLOEXEC
 		t.Fatal(err)
 	}
-	defer syscall.Close(pipe[0]) //nolint:errcheck // nothing was written
-	defer syscall.Close(pipe[1]) //nolint:errcheck // as above
+	defer syscall.Close(pipe[0])
+	defer syscall.Close(pipe[1])
 	proc, _, _ := one(t, "good", nil)
 	theirs, err := os.ReadDir("/proc/" + strconv.Itoa(proc.PID()) + "/fd")
 	if err != nil {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -191,7 +192,7 @@ func (s *configState) forget(name string) {
 func (s *configState) task(id string, value []byte) error {
 	i := strings.LastIndexByte(id, '-')
 	if i < 0 {
-		return fmt.Errorf("the key names no task")
+		return errors.New("the key names no task")
 	}
 	name := id[:i]
 	n, err := strconv.ParseInt(id[i+1:], 10, 32)
@@ -279,7 +280,7 @@ func (s *configState) session(value []byte) error {
 		return err
 	}
 	if k.Key, err = base64.StdEncoding.DecodeString(text); err != nil {
-		return fmt.Errorf("field \"key\" is not base64") // and says nothing of what it is
+		return errors.New("field \"key\" is not base64") // and says nothing of what it is
 	}
 	if k.Algorithm, err = field[string](o, "algorithm"); err != nil {
 		return err

@@ -169,10 +169,24 @@ func TestConfigState(t *testing.T) {
 		{
 			name: "records of another shape are passed over",
 			log: []rec{
-				{"connector-a", props("1")}, {"connector-a", `{"properties":7}`}, {"connector-a", `nonsense`}, {"connector-a", `null`}, {"connector-a", `{"Properties":{}}`},
-				{"connector-a", `{"properties":{"v":1}}`}, {"task-a", props("x")}, {"task-a-x", props("x")}, {"task-a-0", ""}, {"commit-a", ""}, {"commit-a", `{"tasks":-1}`},
-				{"commit-a", `{"tasks":1.5}`}, {"commit-a", `{"tasks":"2"}`}, {"target-state-a", `{"state":"RUNNING"}`}, {"target-state-a", `[]`}, {"session-key", `{"key":"?"}`},
-				{"restart-connector-a", ``}, {"logger-cluster-x", `{"level":5}`},
+				{"connector-a", props("1")},
+				{"connector-a", `{"properties":7}`},
+				{"connector-a", `nonsense`},
+				{"connector-a", `null`},
+				{"connector-a", `{"Properties":{}}`},
+				{"connector-a", `{"properties":{"v":1}}`},
+				{"task-a", props("x")},
+				{"task-a-x", props("x")},
+				{"task-a-0", ""},
+				{"commit-a", ""},
+				{"commit-a", `{"tasks":-1}`},
+				{"commit-a", `{"tasks":1.5}`},
+				{"commit-a", `{"tasks":"2"}`},
+				{"target-state-a", `{"state":"RUNNING"}`},
+				{"target-state-a", `[]`},
+				{"session-key", `{"key":"?"}`},
+				{"restart-connector-a", ``},
+				{"logger-cluster-x", `{"level":5}`},
 			},
 			want: map[string]ConnectorRecord{"a": {Config: conf("1"), Target: Started}},
 			bad:  17,
@@ -221,15 +235,15 @@ func model(log []rec, name string) (r ConnectorRecord, exists bool) {
 		return r, false
 	}
 	r.Config, r.Target = configAt(len(log)), Started
-	for i := len(log) - 1; i >= 0; i-- {
-		if log[i].key == "target-state-"+name {
-			if log[i].value != "" {
-				r.Target = target(log[i])
+	for _, l := range slices.Backward(log) {
+		if l.key == "target-state-"+name {
+			if l.value != "" {
+				r.Target = target(l)
 			}
 			break
 		}
 	}
-	var lastCommit, lastComplete = true, true // of no commits, nothing is incomplete
+	lastCommit, lastComplete := true, true // of no commits, nothing is incomplete
 	for i := len(log) - 1; i >= 0 && lastCommit; i-- {
 		if log[i].key != "commit-"+name || !existsAt(i) {
 			continue
@@ -429,9 +443,17 @@ func TestRestartThatRestartsMost(t *testing.T) {
 
 func FuzzConfigState(f *testing.F) {
 	for _, line := range []rec{
-		{"connector-a", props("1")}, {"task-a-0", props("1")}, {"commit-a", `{"tasks":1}`}, {"target-state-a", `{"state":"PAUSED","state.v2":"STOPPED"}`},
-		{"session-key", `{"key":"JggIEqc=","algorithm":"HmacSHA256","creation-timestamp":1795410819698}`}, {"restart-connector-a", `{"include-tasks":true}`},
-		{"logger-cluster-x", `{"level":"DEBUG"}`}, {"tasks-fencing-a", `{"task-count":2}`}, {"", ""}, {"commit-a", `{"tasks":99999999999}`}, {"task--9", props("")},
+		{"connector-a", props("1")},
+		{"task-a-0", props("1")},
+		{"commit-a", `{"tasks":1}`},
+		{"target-state-a", `{"state":"PAUSED","state.v2":"STOPPED"}`},
+		{"session-key", `{"key":"JggIEqc=","algorithm":"HmacSHA256","creation-timestamp":1795410819698}`},
+		{"restart-connector-a", `{"include-tasks":true}`},
+		{"logger-cluster-x", `{"level":"DEBUG"}`},
+		{"tasks-fencing-a", `{"task-count":2}`},
+		{"", ""},
+		{"commit-a", `{"tasks":99999999999}`},
+		{"task--9", props("")},
 	} {
 		f.Add(line.key, line.bytes())
 	}

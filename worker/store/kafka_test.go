@@ -71,15 +71,6 @@ func must(t testing.TB, err error) {
 	}
 }
 
-func eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(patience); !ok(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("%s: not within %s", what, patience)
-		}
-	}
-}
-
 // logged collects what a store logs.
 type logged struct {
 	mu sync.Mutex
@@ -165,7 +156,7 @@ func TestSnapshotNeverChanges(t *testing.T) {
 	if is := fmt.Sprintf("%+v", *old); is != was {
 		t.Errorf("%s\nwas %s", is, was)
 	}
-	if s.Snapshot() != s.Snapshot() {
+	if first := s.Snapshot(); first != s.Snapshot() {
 		t.Error("a snapshot is made again although nothing has changed")
 	}
 }
@@ -379,6 +370,7 @@ type restartable struct {
 }
 
 func startRestartable(t testing.TB) *restartable {
+	t.Helper()
 	r := &restartable{t: t, dir: t.TempDir()}
 	r.start("127.0.0.1:0")
 	t.Cleanup(func() { must(t, r.Close()) })

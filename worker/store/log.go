@@ -161,13 +161,6 @@ func (l *topicLog) advance(partition int32, next int64) {
 	l.moved = make(chan struct{})
 }
 
-// read tells whether the record at an offset has been applied.
-func (l *topicLog) read(partition int32, offset int64) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.next[partition] > offset
-}
-
 // wait returns when everything before the ends has been applied.
 func (l *topicLog) wait(ctx context.Context, ends []int64) error {
 	for {
@@ -224,7 +217,7 @@ func (l *topicLog) refresh(ctx context.Context) error {
 			return l.wait(ctx, ends)
 		}
 		var e kafka.Error
-		if ctx.Err() != nil || !errors.As(err, &e) || !(e.IsRetriable() || movedLeader(e)) {
+		if ctx.Err() != nil || !errors.As(err, &e) || !e.IsRetriable() && !movedLeader(e) {
 			return fmt.Errorf("ask for the end of topic %s: %w", l.topic, l.client.explain(err))
 		}
 		select {

@@ -181,8 +181,9 @@ func (c *connectorEntries) task(connector string, task int) TaskStatus {
 func (s *StatusStore) Tasks(connector string) []TaskStatus {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var all []TaskStatus
-	for _, n := range s.taskNumbers(connector) {
+	numbers := s.taskNumbers(connector)
+	all := make([]TaskStatus, 0, len(numbers))
+	for _, n := range numbers {
 		all = append(all, s.all[connector].task(connector, n))
 	}
 	return all

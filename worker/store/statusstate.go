@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -138,14 +139,14 @@ func parseStatusKey(key string) (i id, known bool, err error) {
 	case strings.HasPrefix(key, connectorStatusPrefix):
 		name := key[len(connectorStatusPrefix):]
 		if name == "" {
-			return id{}, true, fmt.Errorf("the key names no connector")
+			return id{}, true, errors.New("the key names no connector")
 		}
 		return connectorID(name), true, nil
 	case strings.HasPrefix(key, taskStatusPrefix):
 		rest := key[len(taskStatusPrefix):]
 		at := strings.LastIndexByte(rest, '-')
 		if at < 0 {
-			return id{}, true, fmt.Errorf("the key names no task")
+			return id{}, true, errors.New("the key names no task")
 		}
 		n, err := strconv.ParseInt(rest[at+1:], 10, 32)
 		if err != nil {
@@ -156,7 +157,7 @@ func parseStatusKey(key string) (i id, known bool, err error) {
 		rest := key[len(topicStatusPrefix):]
 		topic, name, ok := strings.Cut(rest, topicStatusSeparator) // a topic's name has no colon
 		if !ok || topic == "" || name == "" {
-			return id{}, true, fmt.Errorf("the key names no topic and connector")
+			return id{}, true, errors.New("the key names no topic and connector")
 		}
 		return topicStatusID(name, topic), true, nil
 	}

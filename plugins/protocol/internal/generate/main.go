@@ -32,7 +32,7 @@ func generate(ctx context.Context, files []string) error {
 		return err
 	}
 	for _, plugin := range []string{"protoc-gen-go", "protoc-gen-go-grpc"} {
-		req := &pluginpb.CodeGeneratorRequest{FileToGenerate: files, Parameter: proto.String("paths=source_relative")}
+		req := &pluginpb.CodeGeneratorRequest{FileToGenerate: files, Parameter: new("paths=source_relative")}
 		for _, f := range compiled {
 			req.ProtoFile = append(req.ProtoFile, protodesc.ToFileDescriptorProto(f))
 		}
