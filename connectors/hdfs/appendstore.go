@@ -50,13 +50,13 @@ func (s *appendStore) recover(ctx context.Context) (int64, error) {
 		return -1, failure("looking for committed files in "+dir, err)
 	}
 	next := int64(-1)
-	first, generation, found := int64(-1), 0, ""
+	latest, found := growing{first: -1}, ""
 	for _, name := range names {
 		if _, last, ok := w.set.names.parseFile(w.partition, name); ok {
 			next = max(next, last+1) // written in the other mode
 		}
-		if f, g, ok := w.set.names.parseGrowing(w.partition, name); ok && (f > first || f == first && g > generation) {
-			first, generation, found = f, g, name
+		if g, ok := w.set.names.parseGrowing(w.partition, name); ok && (g.first > latest.first || g.first == latest.first && g.generation > latest.generation) {
+			latest, found = g, name
 		}
 	}
 	s.current, err = s.read(ctx)
@@ -67,19 +67,23 @@ func (s *appendStore) recover(ctx context.Context) (int64, error) {
 		s.current = progress{Next: next} // new, or moved away by the user, who then has the records
 		return next, nil
 	}
-	if f, _, ok := w.set.names.parseGrowing(w.partition, s.current.File); !ok || f != first {
+	if g, ok := w.set.names.parseGrowing(w.partition, s.current.File); !ok || g.first != latest.first {
 		s.current = progress{} // made, and its first commit never recorded
 	}
-	if err := s.adopt(ctx, dir, found, first, generation); err != nil {
+	if err := s.adopt(ctx, path.Join(dir, found), latest); err != nil {
 		return -1, err
+	}
+	if latest.ext != w.set.names.ext { // of another format: the next commit begins a file of its own
+		s.current = progress{Next: s.current.Next}
 	}
 	return max(next, s.current.Next), nil
 }
 
 // adopt takes the growing file over from its last writer.
-func (s *appendStore) adopt(ctx context.Context, dir, found string, first int64, generation int) error {
+func (s *appendStore) adopt(ctx context.Context, from string, g growing) error {
 	w := s.w
-	from, to := path.Join(dir, found), w.set.names.growing(w.partition, first, generation+1)
+	g.generation++
+	to := w.set.names.growing(w.partition, g)
 	if err := w.fs.Rename(ctx, from, to); err != nil {
 		return failure("taking over "+from, err)
 	}
@@ -100,7 +104,7 @@ func (s *appendStore) adopt(ctx context.Context, dir, found string, first int64,
 	}
 	next := s.current
 	if s.current.File == "" {
-		next = progress{Next: first} // nothing of it counts
+		next = progress{Next: g.first} // nothing of it counts
 	}
 	next.File = path.Base(to)
 	if size > next.Length {
@@ -229,7 +233,7 @@ func (s *appendStore) append(ctx context.Context, first int64, data []byte) erro
 func (s *appendStore) make(ctx context.Context, first int64) error {
 	w := s.w
 	s.attempt++
-	temp, name := w.place.path("growing-"+strconv.Itoa(s.attempt)), w.set.names.growing(w.partition, first, 1)
+	temp, name := w.place.path("growing-"+strconv.Itoa(s.attempt)), w.set.names.growing(w.partition, growing{first, 1, w.set.names.ext})
 	f, err := w.fs.Create(ctx, temp, w.set.fileSize)
 	if err == nil {
 		err = f.Close()

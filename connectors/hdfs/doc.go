@@ -21,7 +21,8 @@
 //     has taken its place, or for what no retry can mend.
 //
 // The traps of the client that stand behind these rules: its Flush waits for nothing, a failed write may be followed by
-// writes that succeed, Close may succeed on a short file, and a call to a hung node never returns by itself.
+// writes that succeed, Close may succeed on a short file, a call to a hung node never returns by itself, and the goroutines
+// of a file that failed would never end.
 //
 // # Neighbours
 //

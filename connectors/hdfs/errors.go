@@ -17,6 +17,9 @@ import (
 // errFenced says that the temporary folder of a writer is gone.
 var errFenced = errors.New("the temporary folder of this writer is gone")
 
+// errNoRPC says that an address is not that of a namenode.
+var errNoRPC = errors.New("what answers at store.url does not speak Hadoop RPC")
+
 func fenced(op string) *connectors.Error {
 	return connectors.Retriable(op, errFenced, "another writer has taken the partition over, or somebody cleaned up under +tmp; the task begins anew behind what is committed")
 }
@@ -48,8 +51,12 @@ func failure(op string, err error) *connectors.Error {
 		return connectors.Retriable(op, cause, "raise the quota of the folder or free some of it; it goes on then")
 	case has("could only be written to 0 of", "could only be replicated to 0"):
 		return connectors.Retriable(op, cause, "no datanode is alive and has room; it goes on when one is")
-	case has("StandbyException", "no available namenodes", "connection refused", "no such host"):
+	case errors.Is(err, errNoRPC):
+		return connectors.Retriable(op, cause, "name the RPC port of the namenode, usually 8020 or 9000; 9870 is its web port")
+	case has("StandbyException", "no available namenodes"):
 		return connectors.Retriable(op, cause, "no namenode answers; check store.url and the service")
+	case has("connection refused", "no such host", "write failed: ERROR"):
+		return connectors.Retriable(op, cause, "a datanode cannot be reached; it goes on with others, at the latest when the namenode misses that one")
 	case has("AlreadyBeingCreated", "RecoveryInProgress"):
 		return connectors.Retriable(op, cause, "a writer before this one has the file open; HDFS takes it away after a minute")
 	default:

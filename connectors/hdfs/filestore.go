@@ -44,6 +44,9 @@ func (s *fileStore) recover(ctx context.Context) (int64, error) {
 		if _, last, ok := w.set.names.parseFile(w.partition, name); ok {
 			next = max(next, last+1)
 		}
+		if _, ok := w.set.names.parseGrowing(w.partition, name); ok && w.set.names.delim != growingMark {
+			return newAppendStore(w).recover(ctx) // it was written in the other mode: only its progress file says how far
+		}
 	}
 	return next, nil
 }

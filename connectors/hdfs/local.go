@@ -6,32 +6,46 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"time"
 )
 
 // localFS is a folder of this machine. It syncs files before they are renamed, and folders after.
-type localFS struct{}
+type localFS struct {
+	mu   sync.Mutex
+	open map[*os.File]struct{}
+}
 
 var (
-	_ filesystem = localFS{}
+	_ filesystem = (*localFS)(nil)
 	_ file       = (*localFile)(nil)
 )
 
-func (localFS) MkdirAll(_ context.Context, dir string) error { return os.MkdirAll(dir, 0o755) }
+func newLocalFS() *localFS { return &localFS{open: map[*os.File]struct{}{}} }
 
-func (localFS) Create(_ context.Context, name string, _ int64) (file, error) {
+// file takes charge of an open file until it is closed.
+func (l *localFS) file(f *os.File) *localFile {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.open[f] = struct{}{}
+	return &localFile{f, l}
+}
+
+func (*localFS) MkdirAll(_ context.Context, dir string) error { return os.MkdirAll(dir, 0o755) }
+
+func (l *localFS) Create(_ context.Context, name string, _ int64) (file, error) {
 	f, err := os.OpenFile(filepath.Clean(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
 		return nil, err
 	}
-	return &localFile{f}, nil
+	return l.file(f), nil
 }
 
 // lockPause is the time between two attempts to lock a file.
 const lockPause = 50 * time.Millisecond
 
-func (localFS) Append(ctx context.Context, name string) (file, error) {
+func (l *localFS) Append(ctx context.Context, name string) (file, error) {
 	f, err := os.OpenFile(filepath.Clean(name), os.O_WRONLY|os.O_APPEND, 0)
 	if err != nil {
 		return nil, err
@@ -39,7 +53,7 @@ func (localFS) Append(ctx context.Context, name string) (file, error) {
 	for { // what is a lease in HDFS is a lock here
 		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 		if err == nil {
-			return &localFile{f}, nil
+			return l.file(f), nil
 		}
 		if !errors.Is(err, syscall.EWOULDBLOCK) {
 			return nil, errors.Join(&fs.PathError{Op: "lock", Path: name, Err: err}, f.Close())
@@ -52,7 +66,7 @@ func (localFS) Append(ctx context.Context, name string) (file, error) {
 	}
 }
 
-func (localFS) Rename(_ context.Context, from, to string) error {
+func (*localFS) Rename(_ context.Context, from, to string) error {
 	if err := os.Rename(from, to); err != nil {
 		return err
 	}
@@ -67,7 +81,7 @@ func syncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-func (localFS) Size(_ context.Context, name string) (int64, error) {
+func (*localFS) Size(_ context.Context, name string) (int64, error) {
 	info, err := os.Stat(name)
 	if err != nil {
 		return 0, err
@@ -75,7 +89,7 @@ func (localFS) Size(_ context.Context, name string) (int64, error) {
 	return info.Size(), nil
 }
 
-func (localFS) List(_ context.Context, dir string) ([]string, error) {
+func (*localFS) List(_ context.Context, dir string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, err
@@ -87,20 +101,36 @@ func (localFS) List(_ context.Context, dir string) ([]string, error) {
 	return names, nil
 }
 
-func (localFS) ReadFile(_ context.Context, name string) ([]byte, error) {
+func (*localFS) ReadFile(_ context.Context, name string) ([]byte, error) {
 	return os.ReadFile(filepath.Clean(name))
 }
 
-func (localFS) Truncate(_ context.Context, name string, size int64) error {
+func (*localFS) Truncate(_ context.Context, name string, size int64) error {
 	return os.Truncate(name, size)
 }
 
-func (localFS) RemoveAll(_ context.Context, name string) error { return os.RemoveAll(name) }
+func (*localFS) RemoveAll(_ context.Context, name string) error { return os.RemoveAll(name) }
 
-func (localFS) Reset() {}
+// Reset closes what a failure or the end of the writer left open, and so lets go of its lock.
+func (l *localFS) Reset() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for f := range l.open {
+		_ = f.Close() // nobody reads what it holds
+	}
+	clear(l.open)
+}
 
-type localFile struct{ *os.File }
+type localFile struct {
+	*os.File
+	fs *localFS
+}
 
 func (f *localFile) Within(context.Context) {}
 
-func (f *localFile) Close() error { return errors.Join(f.Sync(), f.File.Close()) }
+func (f *localFile) Close() error {
+	f.fs.mu.Lock()
+	delete(f.fs.open, f.File)
+	f.fs.mu.Unlock()
+	return errors.Join(f.Sync(), f.File.Close())
+}

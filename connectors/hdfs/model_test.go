@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,11 +23,14 @@ import (
 // folder only, a write after a failed one may say that all is well, a close may lie about the length. It fails calls when
 // told to, before or after their effect, or ends the process that makes them.
 type model struct {
+	mu    sync.Mutex // for tests whose writer has a clock
 	files map[string][]byte
 	dirs  map[string]bool
 	now   int // calls so far
 	fault map[int]fault
 	calls []string
+	// refuse fails calls before they take effect, by what they are; nil fails none.
+	refuse func(call string) error
 }
 
 type fault int
@@ -61,8 +65,15 @@ func (v *view) do(what string, f func() error) error {
 	if v.dead {
 		return errCrash
 	}
+	v.m.mu.Lock()
+	defer v.m.mu.Unlock()
 	v.m.now++
 	v.m.calls = append(v.m.calls, what)
+	if v.m.refuse != nil {
+		if err := v.m.refuse(what); err != nil {
+			return err
+		}
+	}
 	switch v.m.fault[v.m.now] {
 	case failBefore:
 		return errFault
@@ -288,8 +299,8 @@ func (m *model) stored(t interface{ Fatalf(string, ...any) }, n naming, p connec
 				t.Fatalf("%s begins with %s and ends with %s", name, lines[0], lines[len(lines)-1])
 			}
 			all = append(all, found{first, data})
-		} else if first, _, ok := n.parseGrowing(p, path.Base(name)); ok {
-			all = append(all, found{first, data[:m.counts(n, p, data)]})
+		} else if g, ok := n.parseGrowing(p, path.Base(name)); ok {
+			all = append(all, found{g.first, data[:m.counts(n, p, data)]})
 		} else {
 			t.Fatalf("%s should not be there", name)
 		}
@@ -401,7 +412,7 @@ func exactlyOnce(t *testing.T, rt *rapid.T, mode string) {
 				rt.Fatalf("%d of %d records are stored", len(got), total)
 			}
 			for name, data := range m.files { // at rest there is nothing but what counts
-				if _, _, ok := tk.set.names.parseGrowing(part, path.Base(name)); ok && m.counts(tk.set.names, part, data) != len(data) {
+				if _, ok := tk.set.names.parseGrowing(part, path.Base(name)); ok && m.counts(tk.set.names, part, data) != len(data) {
 					rt.Fatalf("%s has %d bytes, %d count", name, len(data), m.counts(tk.set.names, part, data))
 				}
 			}

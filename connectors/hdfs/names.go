@@ -24,6 +24,9 @@ type naming struct {
 	ext    string // with its dot, or empty
 }
 
+// growingMark stands before the generation of a growing file; in append mode no other delimiter may be the same.
+const growingMark = "~"
+
 func (n naming) dir(p connectors.Partition) string {
 	return path.Join(n.topics, p.Topic, "partition="+strconv.Itoa(int(p.ID)))
 }
@@ -44,8 +47,15 @@ func (n naming) file(p connectors.Partition, first, last int64) string {
 	return path.Join(n.dir(p), fmt.Sprintf("%s%s%d%s%0*d%s%0*d%s", p.Topic, n.delim, p.ID, n.delim, n.width, first, n.delim, n.width, last, n.ext))
 }
 
-func (n naming) growing(p connectors.Partition, first int64, generation int) string {
-	return path.Join(n.dir(p), fmt.Sprintf("%s%s%d%s%0*d~%d%s", p.Topic, n.delim, p.ID, n.delim, n.width, first, generation, n.ext))
+// growing is what the name of a growing file says.
+type growing struct {
+	first      int64
+	generation int
+	ext        string
+}
+
+func (n naming) growing(p connectors.Partition, g growing) string {
+	return path.Join(n.dir(p), fmt.Sprintf("%s%s%d%s%0*d%s%d%s", p.Topic, n.delim, p.ID, n.delim, n.width, g.first, growingMark, g.generation, g.ext))
 }
 
 // parseFile reads the name of a committed file of this partition. Files of other formats count too: a connector whose
@@ -65,22 +75,23 @@ func (n naming) parseFile(p connectors.Partition, name string) (first, last int6
 	return first, last, ok1 && ok2 && first <= last
 }
 
-// parseGrowing reads the name of a growing file of this partition.
-func (n naming) parseGrowing(p connectors.Partition, name string) (first int64, generation int, ok bool) {
+// parseGrowing reads the name of a growing file of this partition, of whatever format.
+func (n naming) parseGrowing(p connectors.Partition, name string) (g growing, ok bool) {
 	rest, ok := strings.CutPrefix(name, p.Topic+n.delim+strconv.Itoa(int(p.ID))+n.delim)
 	if !ok {
-		return 0, 0, false
+		return growing{}, false
 	}
-	if rest, ok = strings.CutSuffix(rest, n.ext); !ok {
-		return 0, 0, false
+	if dot := strings.IndexByte(rest, '.'); dot >= 0 {
+		rest, g.ext = rest[:dot], rest[dot:]
 	}
-	a, b, ok := strings.Cut(rest, "~")
+	a, b, ok := strings.Cut(rest, growingMark)
 	if !ok {
-		return 0, 0, false
+		return growing{}, false
 	}
 	first, ok1 := parseOffset(a)
-	g, ok2 := parseOffset(b)
-	return first, int(g), ok1 && ok2 && g < 1<<31
+	generation, ok2 := parseOffset(b)
+	g.first, g.generation = first, int(generation)
+	return g, ok1 && ok2 && generation < 1<<31
 }
 
 func parseOffset(s string) (int64, bool) {

@@ -60,7 +60,12 @@ var (
 		connectors.Check("JsonFormat, StringFormat, ByteArrayFormat", checkFormat), connectors.Recommend(
 			"io.confluent.connect.hdfs.json.JsonFormat", "io.confluent.connect.hdfs.string.StringFormat", "io.confluent.connect.hdfs.bytearray.ByteArrayFormat"))
 	bytesExtension = connectors.String("format.bytearray.extension", "Extension of the files of ByteArrayFormat.",
-		connectors.Group(groupConnector), connectors.Default(".bin"))
+		connectors.Group(groupConnector), connectors.Default(".bin"), connectors.Check("without /", func(s string) error {
+			if strings.Contains(s, "/") {
+				return errors.New("String must not hold a slash")
+			}
+			return nil
+		}))
 	bytesSeparator = connectors.String("format.bytearray.separator", "What follows each value in the files of ByteArrayFormat; empty for a line feed.",
 		connectors.Group(groupConnector), connectors.Default(""))
 	onNull = connectors.String("behavior.on.null.values", "What becomes of records without a value: fail rejects them, ignore passes over them.",
@@ -70,7 +75,7 @@ var (
 		connectors.Group(groupConnector), connectors.Required(), connectors.WithImportance(connectors.High), connectors.AtLeast(1))
 	rotateInterval = connectors.Millis("rotate.interval.ms", "Longest time from a file's first record to its commit, by the clock, also when nothing more comes. -1: no limit.",
 		connectors.Group(groupConnector), connectors.Default("-1"), connectors.WithImportance(connectors.High))
-	rotateSchedule = connectors.Millis("rotate.schedule.interval.ms", "Files are committed at every multiple of this time since midnight in timezone. -1: never.",
+	rotateSchedule = connectors.Millis("rotate.schedule.interval.ms", "Files are committed at midnight in timezone and at every multiple of this time since. -1: never.",
 		connectors.Group(groupConnector), connectors.Default("-1"))
 	timezone = connectors.String("timezone", "Time zone of rotate.schedule.interval.ms, for example Europe/Berlin. Default: UTC.",
 		connectors.Group(groupPartition), connectors.Default(""), connectors.Check("name of a time zone", checkZone))

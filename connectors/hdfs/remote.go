@@ -23,7 +23,11 @@ type remoteFS struct {
 
 	mu          sync.Mutex
 	client      *hdfs.Client
+	life        context.Context // of the client's connections, those that are being made among them
+	end         context.CancelFunc
 	conns       map[net.Conn]struct{}
+	files       map[*hdfs.FileWriter]struct{} // that are not closed
+	fault       error                         // of a connection to a datanode
 	replication int
 }
 
@@ -33,7 +37,7 @@ var (
 )
 
 func newRemoteFS(set *settings) *remoteFS {
-	return &remoteFS{set: set, conns: map[net.Conn]struct{}{}}
+	return &remoteFS{set: set, conns: map[net.Conn]struct{}{}, files: map[*hdfs.FileWriter]struct{}{}}
 }
 
 // options are those of the client, from the URL and from Hadoop's files where they are named.
@@ -78,111 +82,50 @@ func hadoopUser(configured string) string {
 	return "sluice"
 }
 
-func (r *remoteFS) connect() (*hdfs.Client, error) {
+// connect gives the client, a new one where there is none or a call of the last one was aborted.
+func (r *remoteFS) connect(ctx context.Context) (*hdfs.Client, error) {
 	r.mu.Lock()
 	c := r.client
+	usable := c != nil && r.life.Err() == nil
 	r.mu.Unlock()
-	if c != nil {
+	if usable {
 		return c, nil
 	}
+	r.Reset()
 	o, err := r.set.options()
 	if err != nil {
 		return nil, err
 	}
-	o.NamenodeDialFunc, o.DatanodeDialFunc = r.dial(true), r.dial(false)
+	life, end := context.WithCancel(context.Background())
+	defer context.AfterFunc(ctx, end)()
+	o.NamenodeDialFunc, o.DatanodeDialFunc = r.dial(life, r.set.timeout), r.dial(life, 0)
 	c, err = hdfs.NewClient(o)
 	if err != nil {
+		end()
 		return nil, err
 	}
 	r.mu.Lock()
-	r.client = c
+	r.client, r.life, r.end = c, life, end
 	r.mu.Unlock()
 	return c, nil
 }
 
-// dial opens connections that are closed by abort. Those to namenodes have a deadline for each read and write; those to
-// datanodes are read all the time, also while nothing is to come, so that their deadlines are set for each file.
-func (r *remoteFS) dial(namenode bool) func(context.Context, string, string) (net.Conn, error) {
-	return func(ctx context.Context, network, addr string) (net.Conn, error) {
-		d := net.Dialer{Timeout: min(r.set.timeout, 10*time.Second)}
-		c, err := d.DialContext(ctx, network, addr)
-		if err != nil {
-			return nil, err
-		}
-		conn := &conn{Conn: c, fs: r}
-		if namenode {
-			conn.timeout = r.set.timeout
-		}
-		r.mu.Lock()
-		r.conns[conn] = struct{}{}
-		r.mu.Unlock()
-		return conn, nil
-	}
-}
-
-// conn is a connection with deadlines. After an error it is closed: the library would go on with it.
-type conn struct {
-	net.Conn
-	fs      *remoteFS
-	timeout time.Duration // of each read and write; 0: none of its own
-}
-
-func (c *conn) Read(p []byte) (int, error) {
-	if c.timeout > 0 {
-		if err := c.SetReadDeadline(time.Now().Add(c.timeout)); err != nil {
-			return 0, err
-		}
-	}
-	n, err := c.Conn.Read(p)
-	if err != nil && c.timeout > 0 {
-		_ = c.Close()
-	}
-	return n, err
-}
-
-func (c *conn) Write(p []byte) (int, error) {
-	if c.timeout > 0 {
-		if err := c.SetWriteDeadline(time.Now().Add(c.timeout)); err != nil {
-			return 0, err
-		}
-	}
-	n, err := c.Conn.Write(p)
-	if err != nil && c.timeout > 0 {
-		_ = c.Close()
-	}
-	return n, err
-}
-
-func (c *conn) Close() error {
-	c.fs.mu.Lock()
-	delete(c.fs.conns, c)
-	c.fs.mu.Unlock()
-	return c.Conn.Close()
-}
-
-// abort closes all connections, so that calls under way return.
-func (r *remoteFS) abort() {
-	r.mu.Lock()
-	conns := make([]net.Conn, 0, len(r.conns))
-	for c := range r.conns {
-		conns = append(conns, c)
-	}
-	r.mu.Unlock()
-	for _, c := range conns {
-		_ = c.Close()
-	}
-}
-
 // Reset implements filesystem. A client that lives would renew the leases of its broken files.
 func (r *remoteFS) Reset() {
+	r.abort() // first, so that nothing of what follows reaches HDFS, or waits for it
 	r.mu.Lock()
-	c := r.client
-	r.client = nil
+	c, files := r.client, r.files
+	r.client, r.files = nil, map[*hdfs.FileWriter]struct{}{}
 	r.mu.Unlock()
+	for f := range files {
+		_ = f.Close() // it fails, and ends the file's goroutines
+	}
 	if c != nil {
 		_ = c.Close() // what it could say of it is known
 	}
-	r.abort()
+	r.mu.Lock()
+	r.fault = nil
+	r.mu.Unlock()
 }
 
 // call makes a call end with its context (invariant 6).
@@ -192,13 +135,11 @@ func (r *remoteFS) call(ctx context.Context, f func(*hdfs.Client) error) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*r.set.timeout) // reads from datanodes have no deadline of their own
 	defer cancel()
-	stop := context.AfterFunc(ctx, r.abort)
-	defer stop()
-	c, err := r.connect()
-	if err != nil {
-		return err
+	c, err := r.connect(ctx)
+	if err == nil {
+		defer context.AfterFunc(ctx, r.abort)()
+		err = f(c)
 	}
-	err = f(c)
 	if err != nil && ctx.Err() != nil {
 		return errors.Join(ctx.Err(), err)
 	}
@@ -228,7 +169,7 @@ func (r *remoteFS) Create(ctx context.Context, name string, blockSize int64) (fi
 	if err != nil {
 		return nil, err
 	}
-	return &remoteFile{fs: r, w: w, ctx: ctx}, nil
+	return r.file(ctx, w), nil
 }
 
 func (r *remoteFS) Append(ctx context.Context, name string) (file, error) {
@@ -240,7 +181,7 @@ func (r *remoteFS) Append(ctx context.Context, name string) (file, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &remoteFile{fs: r, w: w, ctx: ctx}, nil
+	return r.file(ctx, w), nil
 }
 
 func (r *remoteFS) Rename(ctx context.Context, from, to string) error {
@@ -304,6 +245,14 @@ type remoteFile struct {
 	ctx context.Context
 }
 
+// file takes charge of an open file until it is closed.
+func (r *remoteFS) file(ctx context.Context, w *hdfs.FileWriter) *remoteFile {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.files[w] = struct{}{}
+	return &remoteFile{fs: r, w: w, ctx: ctx}
+}
+
 func (f *remoteFile) Within(ctx context.Context) { f.ctx = ctx }
 
 // chunk bounds one write, so that the deadline counts for an amount that fits into it.
@@ -332,7 +281,13 @@ func (f *remoteFile) Close() error {
 	began := time.Now()
 	for pause := replicatedPause; ; pause = min(2*pause, time.Second) {
 		err := f.timed(f.w.Close)
-		if err == nil || !hdfs.IsErrReplicating(err) || time.Since(began) > replicatedWithin {
+		if err == nil {
+			f.fs.mu.Lock()
+			delete(f.fs.files, f.w)
+			f.fs.mu.Unlock()
+			return nil
+		}
+		if !hdfs.IsErrReplicating(err) || time.Since(began) > replicatedWithin {
 			return err
 		}
 		if err := sleep(f.ctx, pause); err != nil {
@@ -346,14 +301,18 @@ func (f *remoteFile) timed(call func() error) error {
 	if err := f.ctx.Err(); err != nil {
 		return err
 	}
-	stop := context.AfterFunc(f.ctx, f.fs.abort)
-	defer stop()
+	defer context.AfterFunc(f.ctx, f.fs.abort)()
 	if err := f.w.SetDeadline(time.Now().Add(f.fs.set.timeout)); err != nil {
 		return err
 	}
-	err := call()
-	if err != nil {
+	if err := call(); err != nil {
 		return err
+	}
+	f.fs.mu.Lock()
+	fault := f.fs.fault
+	f.fs.mu.Unlock()
+	if fault != nil {
+		return fault
 	}
 	return f.w.SetDeadline(time.Time{})
 }

@@ -102,6 +102,9 @@ func check(cfg connectors.Config) []connectors.ConfigError {
 	case a != "" && b != "" && a != b:
 		errs = append(errs, connectors.ConfigError{Key: hdfsURL.Name(), Message: "Invalid value " + a + " for configuration hdfs.url: store.url says something else; remove one of them"})
 	}
+	if fileDelim.Get(cfg) == growingMark && strings.EqualFold(writeMode.Get(cfg), modeAppend) {
+		errs = append(errs, connectors.ConfigError{Key: fileDelim.Name(), Message: "Invalid value ~ for configuration file.delim: ~ marks the growing files of append mode; use another of +, -, _, ="})
+	}
 	return errs
 }
 
@@ -135,12 +138,13 @@ func newSettings(cfg connectors.Config, records connectors.Format) (settings, er
 	}, nil
 }
 
-func absolute(root, dir string) string { return path.Join(root, "/", dir) }
+// absolute gives a folder below the root, out of which no dots lead.
+func absolute(root, dir string) string { return path.Join(root, path.Clean("/"+dir)) }
 
 // rotation says when a file is due by the clock.
 type rotation struct {
 	interval time.Duration // from its first record; not positive: no limit
-	schedule time.Duration // multiples since midnight; not positive: never
+	schedule time.Duration // multiples since midnight, and midnight; not positive: never
 	zone     *time.Location
 }
 
@@ -154,6 +158,11 @@ func (r rotation) due(began time.Time) (time.Time, bool) {
 		local := began.In(r.zone)
 		midnight := time.Date(local.Year(), local.Month(), local.Day(), 0, 0, 0, 0, r.zone)
 		next := midnight.Add((began.Sub(midnight)/r.schedule + 1) * r.schedule)
+		// A day may have 23 or 25 hours, or end within a period: at midnight the count begins anew. Where a zone leaves
+		// midnight out, the time package may give an hour before it, which can be over.
+		if tomorrow := time.Date(local.Year(), local.Month(), local.Day()+1, 0, 0, 0, 0, r.zone); tomorrow.Before(next) && tomorrow.After(began) {
+			next = tomorrow
+		}
 		if at.IsZero() || next.Before(at) {
 			at = next
 		}

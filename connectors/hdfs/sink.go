@@ -73,7 +73,7 @@ func (Sink) Start(_ context.Context, cfg connectors.Config, rt connectors.Runtim
 // open gives a filesystem for one writer.
 func (s *settings) open() filesystem {
 	if s.where.local {
-		return localFS{}
+		return newLocalFS()
 	}
 	return newRemoteFS(s)
 }

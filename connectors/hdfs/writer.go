@@ -284,13 +284,9 @@ const tidyWithin = 2 * time.Second
 
 // Close drops what is not committed: the successor reads it again, and writes files of the usual size.
 func (w *writer) Close(ctx context.Context) error {
-	w.cancel() // a commit by the clock ends, or has ended
+	w.cancel() // a commit by the clock ends now, or has ended
 	w.timer.Stop()
-	select {
-	case <-w.turn:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	<-w.turn // only a commit by the clock may have it
 	defer w.give()
 	w.closed = true
 	w.meters.hold(-len(w.file.data))

@@ -1,0 +1,190 @@
+//go:build stack
+
+package hdfs
+
+import (
+	"context"
+	"maps"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sluice-connect/sluice/connectors"
+	"github.com/sluice-connect/sluice/examples/stack"
+)
+
+// driver writes numbers without end, and begins anew where a writer gives up, as the framework does.
+type driver struct {
+	name  string
+	root  string
+	task  *task
+	acks  *acks
+	value func(int64) string
+	stop  chan struct{}
+	done  chan struct{}
+	// when done
+	total    int64 // records written
+	restarts int
+}
+
+func drive(t *testing.T, s *stack.Stack, name string, set map[string]string, value func(int64) string) *driver {
+	t.Helper()
+	all := map[string]string{"flush.size": "200", "sluice.hdfs.timeout.ms": "2000", "retry.backoff.ms": "500"}
+	maps.Copy(all, set)
+	root := uniqueRoot(t) + "/" + name
+	d := &driver{
+		name: name, root: root, task: onStack(t, s, root, all), acks: newAcks(), value: value,
+		stop: make(chan struct{}), done: make(chan struct{}),
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		defer close(d.done)
+		if err := d.run(ctx); err != nil {
+			t.Errorf("%s: %v", d.name, err)
+		}
+	}()
+	t.Cleanup(func() { cancel(); <-d.done })
+	return d
+}
+
+// run returns what the framework would not repeat.
+func (d *driver) run(ctx context.Context) error {
+	for ctx.Err() == nil {
+		committed, _, _, _ := d.acks.state()
+		w, err := d.task.Open(ctx, part, committed, d.acks)
+		if err == nil {
+			d.acks.Trouble(nil) // a task that runs again is in no trouble
+			err = d.write(ctx, w, max(w.Resume(), committed, 0))
+			closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), soon)
+			closed := w.Close(closing)
+			cancel()
+			if closed != nil || err == nil {
+				return closed
+			}
+		}
+		if ctx.Err() == nil && connectors.CodeOf(err) != connectors.CodeRetriable {
+			return err
+		}
+		d.restarts++
+		d.acks.Trouble(err)
+		_ = sleep(ctx, pause(time.Second, d.restarts)) // the loop looks at the context
+	}
+	return nil
+}
+
+// write goes on until it is told to stop, and has then made all durable.
+func (d *driver) write(ctx context.Context, w connectors.Writer, next int64) error {
+	pace := time.NewTicker(50 * time.Millisecond)
+	defer pace.Stop()
+	for {
+		if err := w.Write(ctx, batch(next, next+49, d.value)); err != nil {
+			return err
+		}
+		next += 50
+		select {
+		case <-pace.C:
+		case <-d.stop:
+			d.total = next
+			return w.Flush(ctx)
+		}
+	}
+}
+
+// hurts waits until each driver shows trouble of this kind.
+func hurts(t *testing.T, what string, drivers ...*driver) {
+	t.Helper()
+	for _, d := range drivers {
+		d.acks.until(t, d.name+" shows trouble", func(a *acks) bool {
+			return a.trouble != nil && strings.Contains(a.trouble.Error(), what)
+		})
+		_, _, _, trouble := d.acks.state()
+		t.Logf("%s shows: %v", d.name, trouble)
+	}
+}
+
+// heals waits until each driver has made much durable from now on, and shows no trouble.
+func heals(t *testing.T, drivers ...*driver) {
+	t.Helper()
+	for _, d := range drivers {
+		before, _, _, _ := d.acks.state()
+		d.acks.until(t, d.name+" goes on", func(a *acks) bool { return a.durable > before+500 && a.trouble == nil })
+	}
+}
+
+// What can happen to HDFS happens, one after the other, while writers of all kinds write. Afterwards nothing is missing,
+// nothing is there twice, and nothing is left over.
+func TestStackFaults(t *testing.T) {
+	s := stack.Own(t, stack.Options{Env: map[string]string{"STACK_HDFS_HEAP": "160m"}}, stack.HDFS)
+	do := func(what string, f func(context.Context) error) {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		began := time.Now()
+		if err := f(ctx); err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%s (%.1f s)", what, time.Since(began).Seconds())
+	}
+	datanodes := []stack.Service{stack.DataNode1, stack.DataNode2, stack.DataNode3}
+	flush := drive(t, s, modeFlush, nil, decimal)
+	streamed := drive(t, s, "streamed", map[string]string{"sluice.buffer.bytes": "65536"}, big)
+	appends := drive(t, s, modeAppend, map[string]string{"sluice.write.mode": modeAppend}, decimal)
+	heals(t, flush, streamed, appends)
+
+	do("namenode killed", func(ctx context.Context) error { return s.Kill(ctx, stack.NameNode) })
+	hurts(t, "", flush, streamed, appends)
+	do("namenode started", func(ctx context.Context) error { return s.Start(ctx, stack.NameNode) })
+	heals(t, flush, streamed)
+
+	do("datanode killed", func(ctx context.Context) error { return s.Kill(ctx, stack.DataNode1) })
+	heals(t, flush, streamed)
+	do("datanode started", func(ctx context.Context) error { return s.Start(ctx, stack.DataNode1) })
+	// A broken append leaves a lease behind, which HDFS takes away after a minute: this one goes on by itself meanwhile.
+	close(appends.stop)
+
+	do("datanodes paused", func(ctx context.Context) error { return s.Pause(ctx, datanodes...) })
+	began := time.Now()
+	hurts(t, "", flush, streamed)
+	if took := time.Since(began); took > 20*time.Second {
+		t.Errorf("calls to hung datanodes ended after %v, their deadline is 2 s", took)
+	}
+	do("datanodes resumed", func(ctx context.Context) error { return s.Resume(ctx, datanodes...) })
+	heals(t, flush, streamed)
+
+	do("safe mode on", func(ctx context.Context) error { return s.SafeMode(ctx, true) })
+	hurts(t, "safe mode", flush, streamed)
+	do("safe mode off", func(ctx context.Context) error { return s.SafeMode(ctx, false) })
+	heals(t, flush, streamed)
+
+	idle := openAt(t, onStack(t, s, uniqueRoot(t), nil), -1, newAcks()) // with the usual deadline of 30 s
+	send(t, idle, 0, 6)
+	do("namenode paused", func(ctx context.Context) error { return s.Pause(ctx, stack.NameNode) })
+	hurts(t, "", flush, streamed)
+	began = time.Now()
+	shut(t, idle)
+	if took := time.Since(began); took > soon {
+		t.Errorf("close took %v while the namenode hung", took)
+	}
+	do("namenode resumed", func(ctx context.Context) error { return s.Resume(ctx, stack.NameNode) })
+	heals(t, flush, streamed)
+
+	close(flush.stop)
+	close(streamed.stop)
+	for _, d := range []*driver{flush, streamed, appends} {
+		select {
+		case <-d.done:
+		case <-time.After(90 * time.Second):
+			_, _, _, trouble := d.acks.state()
+			t.Fatalf("%s does not end; trouble %v", d.name, trouble)
+		}
+		durable, _, troubles, _ := d.acks.state()
+		t.Logf("%s: %d records, %d troubles, %d restarts", d.name, durable, troubles, d.restarts)
+		if durable != d.total {
+			t.Errorf("%s: %d records are durable, %d were written", d.name, durable, d.total)
+		}
+	}
+	h := newWebHDFS(t, s)
+	for _, d := range []*driver{flush, streamed, appends} {
+		h.expect(d.root, d.total)
+	}
+}

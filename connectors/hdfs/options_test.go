@@ -1,0 +1,262 @@
+package hdfs
+
+import (
+	"bytes"
+	"encoding/json"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sluice-connect/sluice/connectors"
+)
+
+// The whole definition, so that a default, a name or a text that changes is seen in the diff. Run with -update to accept.
+func TestDefinition(t *testing.T) {
+	var got bytes.Buffer
+	enc := json.NewEncoder(&got)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(definition().Keys()); err != nil {
+		t.Fatal(err)
+	}
+	golden := filepath.Join("testdata", "definition.golden.json")
+	if *update {
+		if err := os.MkdirAll("testdata", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(golden, got.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(string(want), got.String()); d != "" {
+		t.Errorf("the definition changed; go test -update accepts it:\n%s", d)
+	}
+}
+
+// Confluent's names and defaults; "-" stands for null or none. Where this sink has another default on purpose, it is listed
+// with it and the reason.
+func TestConfluentsNamesAndDefaults(t *testing.T) {
+	want := map[string]string{
+		"store.url": "-", "hdfs.url": "-", "hadoop.conf.dir": "", "hadoop.home": "", "topics.dir": "topics", "logs.dir": "logs",
+		"topic.capture.groups.regex": "-", "directory.delim": "/", "file.delim": "+", "filename.offset.zero.pad.width": "10",
+		"flush.size": "-", "rotate.interval.ms": "-1", "rotate.schedule.interval.ms": "-1", "retry.backoff.ms": "5000",
+		"shutdown.timeout.ms": "3000", "schemas.cache.config": "1000", "schema.compatibility": "NONE",
+		"enhanced.avro.schema.support": "true", "connect.meta.data": "true", "partition.field.name": "",
+		"partition.duration.ms": "-1", "path.format": "", "locale": "", "timezone": "", "timestamp.extractor": "Wallclock",
+		"timestamp.field": "timestamp", "hdfs.authentication.kerberos": "false", "connect.hdfs.principal": "",
+		"connect.hdfs.keytab": "", "hdfs.namenode.principal": "", "kerberos.ticket.renew.period.ms": "3600000",
+		"hive.integration": "false", "hive.metastore.uris": "", "hive.conf.dir": "", "hive.home": "", "hive.database": "default",
+		"partitioner.class": "io.confluent.connect.storage.partitioner.DefaultPartitioner",
+		// Confluent's is required; here is what a pipeline of JSON documents wants
+		"format.class": "io.confluent.connect.hdfs.json.JsonFormat",
+	}
+	got := map[string]string{}
+	for _, k := range definition().Keys() {
+		if _, ok := want[k.Name]; !ok {
+			continue
+		}
+		got[k.Name] = "-"
+		if k.Default != nil {
+			got[k.Name] = *k.Default
+		}
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestOptionValues(t *testing.T) {
+	rows := map[string]bool{}
+	for _, tc := range []struct {
+		key  string
+		good []string
+		bad  map[string]string // value → part of the message
+	}{
+		{
+			"store.url",
+			[]string{"hdfs://nn:8020", "hdfs://a:1,b:2/data", "hdfs://nameservice", "HDFS://nn", "file:///data", "file://localhost/data", "hdfs://nn/with%20blank", ""},
+			map[string]string{
+				"nn:8020": "URL must be like hdfs://namenode:8020 or file:///folder", "/data": "URL must be like", "file:data": "URL must be like",
+				"file://data/x": "three slashes", "file://./data": "three slashes", "hdfs://": "must name a namenode", "hdfs:///data": "must name a namenode",
+				"hdfs://a,,b": "must name a namenode", "hdfs://user@nn:8020": "must name a namenode", "hdfs://a b": "must name a namenode",
+				"hdfs://a:1:2": "malformed address a:1:2", "hdfs://nn/%zz": "malformed path", "viewfs://c/": "viewfs has a mount table",
+				"s3a://bucket": "has the scheme s3a; hdfs and file are known",
+			},
+		},
+		{"hdfs.url", []string{"hdfs://nn:8020", ""}, map[string]string{"nn": "URL must be like"}},
+		{"hadoop.conf.dir", []string{"", "/etc/hadoop"}, nil},
+		{"sluice.hdfs.user", []string{"", "alice"}, nil},
+		{"sluice.hdfs.timeout.ms", []string{"1000", "86400000"}, map[string]string{"999": "at least 1000", "-1": "at least 1000", "1s": "Not a number of type LONG"}},
+		{"topics.dir", []string{"t", "/t", "a/b"}, map[string]string{"": "String must be non-empty"}},
+		{"logs.dir", []string{"l", "a/b"}, map[string]string{"": "String must be non-empty"}},
+		{"file.delim", []string{"+", "-", "_", "~", "="}, map[string]string{"": "one of +, -, _, ~, =", "++": "one of", "/": "one of", ".": "one of", "1": "one of", "a": "one of"}},
+		{"directory.delim", []string{"/"}, map[string]string{"\\": "must be one of (case insensitive): /", "": "must be one of"}},
+		{"filename.offset.zero.pad.width", []string{"0", "20"}, map[string]string{"-1": "at least 0", "21": "no more than 20", "x": "Not a number of type INT"}},
+		{"topic.capture.groups.regex", []string{""}, map[string]string{"(.*)": "does not take parts of the topic's name"}},
+		{
+			"format.class",
+			[]string{"JsonFormat", "io.confluent.connect.hdfs.json.JsonFormat", "io.confluent.connect.hdfs3.string.StringFormat", "ByteArrayFormat"},
+			map[string]string{
+				"": "must be one of JsonFormat", "json": "must be one of JsonFormat", "x.JsonFormatter": "must be one of",
+				"io.confluent.connect.hdfs.avro.AvroFormat": "writes JSON, strings and raw bytes", "ParquetFormat": "use JsonFormat", "x.OrcFormat": "use JsonFormat",
+			},
+		},
+		{"format.bytearray.extension", []string{"", ".bin", "dat", ".tar.gz"}, map[string]string{"a/b": "must not hold a slash", "/": "must not hold a slash"}},
+		{"format.bytearray.separator", []string{"", "\n", "--", "\x00"}, nil},
+		{"behavior.on.null.values", []string{"fail", "IGNORE"}, map[string]string{"delete": "must be one of (case insensitive): fail, ignore"}},
+		{"flush.size", []string{"1", "2147483647"}, map[string]string{"0": "at least 1", "-5": "at least 1", "": "Not a number of type INT", "3000000000": "Not a number of type INT"}},
+		{"rotate.interval.ms", []string{"-1", "0", "1"}, map[string]string{"1m": "Not a number of type LONG"}},
+		{"rotate.schedule.interval.ms", []string{"-1", "0", "3600000"}, map[string]string{"hourly": "Not a number of type LONG"}},
+		{"timezone", []string{"", "UTC", "Europe/Berlin"}, map[string]string{"Mars/Olympus": "time zone is not known"}},
+		{"retry.backoff.ms", []string{"1", "5000"}, map[string]string{"0": "at least 1"}},
+		{"sluice.write.mode", []string{"flush", "append", "APPEND"}, map[string]string{"": "must be one of", "overwrite": "flush, append"}},
+		{"sluice.buffer.bytes", []string{"65536", "8388608"}, map[string]string{"65535": "at least 65536"}},
+		{"sluice.file.bytes", []string{"1048576", "8589934592"}, map[string]string{"1048575": "at least 1048576", "8589934593": "no more than 8589934592"}},
+		{
+			"partitioner.class",
+			[]string{"DefaultPartitioner", "io.confluent.connect.storage.partitioner.DefaultPartitioner"},
+			map[string]string{"io.confluent.connect.storage.partitioner.HourlyPartitioner": "use DefaultPartitioner", "": "use DefaultPartitioner"},
+		},
+		{"hdfs.authentication.kerberos", []string{"false", "False"}, map[string]string{"true": "does not authenticate with Kerberos", "TRUE": "does not authenticate", "maybe": "either true or false"}},
+	} {
+		rows[tc.key] = true
+		t.Run(tc.key, func(t *testing.T) {
+			try := func(value string) error {
+				raw := map[string]string{"store.url": "hdfs://nn:8020", "flush.size": "1"}
+				raw[tc.key] = value
+				_, err := definition().Parse(raw)
+				return err
+			}
+			for _, v := range tc.good {
+				if err := try(v); err != nil {
+					t.Errorf("%q: %v", v, err)
+				}
+			}
+			for v, part := range tc.bad {
+				err := try(v)
+				if err == nil || !strings.Contains(err.Error(), part) || !strings.Contains(err.Error(), "for configuration "+tc.key+": ") {
+					t.Errorf("%q: %v; want %q in it", v, err, part)
+				}
+				if err != nil && connectors.CodeOf(err) != connectors.CodeMisconfigured {
+					t.Errorf("%q: code %v", v, connectors.CodeOf(err))
+				}
+			}
+		})
+	}
+	for _, k := range definition().Keys() {
+		if k.Ignored == "" && !rows[k.Name] {
+			t.Errorf("%s has no row here", k.Name)
+		}
+	}
+}
+
+func TestIgnoredOptions(t *testing.T) {
+	for _, k := range definition().Keys() {
+		if k.Ignored == "" {
+			continue
+		}
+		raw := map[string]string{"store.url": "hdfs://nn:8020", "flush.size": "1", k.Name: "whatever"}
+		if _, err := definition().Parse(raw); err != nil {
+			t.Errorf("%s is ignored and must take any value: %v", k.Name, err)
+		}
+	}
+	for name, want := range map[string]string{
+		"avro.codec": "schemas", "hadoop.home": "JVM", "path.format": "partitioners", "hive.integration": "external table",
+		"connect.hdfs.keytab": "Kerberos", "shutdown.timeout.ms": "task.shutdown.graceful.timeout.ms", "storage.class": "URL",
+	} {
+		i := slices.IndexFunc(definition().Keys(), func(k connectors.KeyDef) bool { return k.Name == name })
+		if i < 0 || !strings.Contains(definition().Keys()[i].Ignored, want) {
+			t.Errorf("%s: its reason has no %q", name, want)
+		}
+	}
+}
+
+func TestCombinations(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		set  map[string]string
+		want map[string]string // key → part of the message
+	}{
+		{name: "store.url", set: map[string]string{"store.url": "hdfs://nn:8020"}},
+		{name: "hdfs.url", set: map[string]string{"hdfs.url": "hdfs://nn:8020"}},
+		{name: "both URLs alike", set: map[string]string{"hdfs.url": "hdfs://nn", "store.url": "hdfs://nn"}},
+		{name: "no URL", want: map[string]string{"store.url": `Missing required configuration "store.url"`}},
+		{name: "empty URLs", set: map[string]string{"hdfs.url": "", "store.url": ""}, want: map[string]string{"store.url": "Missing required"}},
+		{
+			name: "two URLs", set: map[string]string{"hdfs.url": "hdfs://a", "store.url": "hdfs://b"},
+			want: map[string]string{"hdfs.url": "store.url says something else; remove one of them"},
+		},
+		{name: "tilde in flush mode", set: map[string]string{"store.url": "hdfs://nn", "file.delim": "~"}},
+		{
+			name: "tilde in append mode", set: map[string]string{"store.url": "hdfs://nn", "file.delim": "~", "sluice.write.mode": "Append"},
+			want: map[string]string{"file.delim": "~ marks the growing files of append mode"},
+		},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			raw := map[string]string{"flush.size": "3"}
+			maps.Copy(raw, tc.set)
+			cfg, err := definition().Parse(raw)
+			if err != nil {
+				t.Fatal(err)
+			}
+			found := map[string]string{}
+			for _, e := range New().Validate(t.Context(), cfg) {
+				found[e.Key] = e.Message
+			}
+			for k, part := range tc.want {
+				if !strings.Contains(found[k], part) {
+					t.Errorf("%s: %q, want %q in it", k, found[k], part)
+				}
+				delete(found, k)
+			}
+			if len(found) > 0 {
+				t.Errorf("more than was to be found: %v", found)
+			}
+			_, err = New().Start(t.Context(), cfg, runtime{})
+			if (err != nil) != (len(tc.want) > 0) || err != nil && connectors.CodeOf(err) != connectors.CodeMisconfigured {
+				t.Errorf("start: %v", err)
+			}
+		})
+	}
+}
+
+func TestLocations(t *testing.T) {
+	for _, tc := range []struct {
+		url, dir string
+		want     location
+		topics   string
+	}{
+		{"hdfs://nn:9000", "topics", location{addresses: []string{"nn:9000"}, root: "/"}, "/topics"},
+		{"hdfs://nn:9000/", "/topics", location{addresses: []string{"nn:9000"}, root: "/"}, "/topics"},
+		{"hdfs://a:1, b:2/x/y/", "t", location{addresses: []string{"a:1", "b:2"}, root: "/x/y"}, "/x/y/t"},
+		{"hdfs://cluster/x", "a//b/", location{addresses: []string{"cluster"}, root: "/x"}, "/x/a/b"},
+		{"file:///tmp/a%20b", "t", location{local: true, root: "/tmp/a b"}, "/tmp/a b/t"},
+		{"file:///", "t", location{local: true, root: "/"}, "/t"},
+	} {
+		t.Run(tc.url, func(t *testing.T) {
+			cfg, err := definition().Parse(map[string]string{"store.url": tc.url, "topics.dir": tc.dir, "flush.size": "1"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			set, err := newSettings(cfg, connectors.Format{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d := cmp.Diff(tc.want, set.where, cmp.AllowUnexported(location{})); d != "" {
+				t.Error(d)
+			}
+			if set.names.topics != tc.topics {
+				t.Errorf("topics are in %s, want %s", set.names.topics, tc.topics)
+			}
+		})
+	}
+}
