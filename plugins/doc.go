@@ -6,8 +6,8 @@
 //  1. A writer is called by one goroutine, which owns it from Open to Close; a slow partition delays no other.
 //  2. What a plugin says of one opening keeps its order. Only news that older news would be replaced by anyway is merged:
 //     progress (Durable), returned credit (Taken) and troubles.
-//  3. The memory that a plugin holds for a task is bounded by the task's credit: batches that its writers have not taken,
-//     and what it has to say about records that were under way.
+//  3. The memory that a plugin holds for a task is bounded by the task's credit, or one larger record: batches that its writers
+//     have not taken, and what it has to say about records that were under way.
 //  4. A panic in a sink ends its task as fatal, with the place where it happened; the process and its other tasks go on.
 //  5. A plugin ends when its worker does, however that happens: it watches a pipe that only the worker holds. It ignores
 //     SIGINT and SIGTERM meanwhile, so that a signal to the whole group does not cut off a flush.

@@ -19,7 +19,7 @@ import (
 
 // Defaults of a configuration.
 const (
-	DefaultCreditBytes    = 4 << 20
+	DefaultCreditBytes    = 2 << 20
 	DefaultBatchBytes     = 256 << 10
 	DefaultLinger         = 5 * time.Millisecond
 	DefaultCommitInterval = time.Minute
@@ -43,7 +43,7 @@ type Config struct {
 	// group.instance.id. What the task relies on (commits, offset store, assignment strategy) it sets itself.
 	Consumer map[string]string
 
-	CreditBytes int64         // bytes under way to the plugin, at most
+	CreditBytes int64         // bytes under way to the plugin, at most, unless one record is larger
 	BatchBytes  int           // size of a batch, at most, unless one record is larger; less where partitions are many
 	Linger      time.Duration // how often a partition with few records sends a small batch, at most
 
@@ -60,6 +60,7 @@ type Config struct {
 	OnAssigned func([]connectors.Partition) // the partitions that the task has now
 	OnTrouble  func(*connectors.Error)      // what troubles the task while it goes on; nil: nothing any more
 	OnTopic    func(topic string)           // a topic gave its first record
+	OnPaused   func(paused bool)            // SetPaused has taken effect
 }
 
 var topicName = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)

@@ -23,8 +23,9 @@ func (c *credit) take(a *account, size int64) bool {
 	switch large := size > c.share(); {
 	case a.used > 0 && a.used+size > c.share():
 		return false
+	case c.used == 0 && reserved == 0: // alone, a record may be larger than all
 	case c.used+size+reserved > c.total:
-		if large && c.waiting == nil && size <= c.total {
+		if large && c.waiting == nil {
 			c.waiting, c.needs = a, size // what comes free is kept for it: others must not starve it
 		}
 		return false

@@ -14,9 +14,9 @@
 //     that is committed for, and if the partition is still this task's.
 //  2. Batches of an opening hold the partition's records in the order of their offsets, from the offset where the plugin
 //     wanted to resume, without a record left out. A record that cannot be handed on ends the task.
-//  3. Batches under way, sent and not taken, hold at most CreditBytes. A partition has its equal share of that, so that one
-//     whose writer is slow uses up its own share only and delays no other; a record larger than the share may use the
-//     rest when the partition has nothing else under way.
+//  3. Batches under way, sent and not taken, hold at most CreditBytes, unless it is one record alone that is larger. A partition
+//     has its equal share of that, so that one whose writer is slow uses up its own share only and delays no other; a record
+//     larger than the share may use the rest when the partition has nothing else under way.
 //  4. The consumer is polled at least every few hundred milliseconds whatever the plugin does, except while partitions are
 //     handed back, which takes at most CloseTimeout.
 //  5. A partition that is taken away is closed in the plugin and committed before it is handed back; one that is lost is

@@ -128,17 +128,20 @@ func (r *run) pauseOrResume() {
 	}
 	r.commits.next = r.now
 	r.log.Info("task paused or resumed", "paused", want)
-	if len(flowing) == 0 {
-		return
-	}
 	var err error
-	if want {
+	switch {
+	case len(flowing) == 0:
+	case want:
 		err = r.consumer.Pause(flowing)
-	} else {
+	default:
 		err = r.consumer.Resume(flowing)
 	}
 	if err != nil {
 		r.fail(kafkaFailure("pausing or resuming the task", err))
+		return
+	}
+	if r.cfg.OnPaused != nil {
+		r.cfg.OnPaused(want)
 	}
 }
 

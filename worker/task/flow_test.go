@@ -2,15 +2,13 @@ package task
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
-	"strings"
+	"slices"
 	"testing"
 	"time"
 
 	"pgregory.net/rapid"
 
-	"github.com/sluice-connect/sluice/connectors"
 	"github.com/sluice-connect/sluice/worker/embedded/embeddedtest"
 )
 
@@ -147,11 +145,10 @@ func TestLargeRecords(t *testing.T) {
 	cfg.CreditBytes, cfg.BatchBytes = 100<<10, 4<<10 // a share of 25 kB; the large records need more than half of all
 	r := start(t, cfg, f)
 	eventually(t, "records", func() bool { n, _ := s.total(); return n == 240 }, r)
-	embeddedtest.Produce(t, b, large(2, 120<<10)) // can never go
-	err := r.wait()
-	var e *connectors.Error
-	if !errors.As(err, &e) || e.Code != connectors.CodeMisconfigured || e.Partition != tp("events", 2) || e.Offset != 60 || !strings.Contains(e.Error(), "record of 12") {
-		t.Errorf("error %v", err)
+	embeddedtest.Produce(t, b, large(0, 10), large(1, 10), large(2, 120<<10), large(2, 10), large(3, 10)) // more than all that there is: it goes alone
+	eventually(t, "the largest", func() bool { n, _ := s.total(); return n == 245 }, r)
+	if _, err := r.stop(); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -224,7 +221,7 @@ func TestCreditNeverExceeded(t *testing.T) {
 			switch rapid.IntRange(0, 3).Draw(t, "step") {
 			case 0, 1:
 				if want[i] == 0 {
-					want[i] = rapid.Int64Range(1, total).Draw(t, "size")
+					want[i] = rapid.Int64Range(1, total+total/2).Draw(t, "size")
 				}
 				if want[i] <= c.share() && accounts[i].used == 0 && c.waiting == nil && sum()+want[i] <= total && !c.take(accounts[i], want[i]) {
 					t.Fatalf("refused what fits")
@@ -246,7 +243,8 @@ func TestCreditNeverExceeded(t *testing.T) {
 				c.close(accounts[i])
 				want[i] = 0
 			}
-			if c.used != sum() || c.used > c.total {
+			alone := slices.ContainsFunc(accounts, func(a *account) bool { return a.used == c.used })
+			if c.used != sum() || c.used > c.total && !alone {
 				t.Fatalf("used %d, sum %d, total %d", c.used, sum(), c.total)
 			}
 		}

@@ -26,6 +26,9 @@ func (r *run) rebalance(c *kafka.Consumer, ev kafka.Event) error {
 			r.assign(e.Partitions)
 		}
 		err = c.IncrementalAssign(nil)
+		if r.ending {
+			time.Sleep(closingPause)
+		}
 	case kafka.RevokedPartitions:
 		lost := c.AssignmentLost()
 		var fetched []kafka.TopicPartition
@@ -42,7 +45,14 @@ func (r *run) rebalance(c *kafka.Consumer, ev kafka.Event) error {
 	return nil // the client ignores it
 }
 
+// closingPause lets the client end before it is polled again. One that is closed while an assignment waits to be answered sends a
+// revocation as well, and ends with the answer to the first: an answer to the second that it gets while it ends is waited for for
+// ever, one that it gets later is refused.
+const closingPause = 100 * time.Millisecond
+
 func (r *run) assign(assigned []kafka.TopicPartition) {
+	// The group has formed, and knows the topics that were missing; a task that gets none of their partitions sees it only here.
+	r.troubles.over(kafkaTrouble)
 	fresh := make([]*partition, 0, len(assigned))
 	for _, tp := range assigned {
 		key := connectors.Partition{Topic: strings.Clone(*tp.Topic), ID: tp.Partition}
@@ -161,7 +171,6 @@ func (r *run) fetchOpened() {
 		r.fail(kafkaFailure("fetching partitions", err))
 		return
 	}
-	r.troubles.over(kafkaTrouble)
 	if r.paused {
 		if err := r.consumer.Pause(tps); err != nil {
 			r.fail(kafkaFailure("pausing partitions", err))

@@ -293,6 +293,26 @@ func TestPartitionsAndTopicsComeAndGo(t *testing.T) {
 	eventually(t, "records that go on", func() bool { n, _ := s.total(); return n == 4 }, r)
 }
 
+// A task that gets no partition of a topic that was missing has no trouble any more, either.
+func TestMissingTopicIsNoTroubleWhenItComes(t *testing.T) {
+	b := embeddedtest.Start(t)
+	s := newStore()
+	tasks := make([]*running, 3)
+	for i := range tasks {
+		tasks[i] = start(t, config(b, i, "late"), newFakePlugin(t, s))
+	}
+	for _, r := range tasks {
+		eventually(t, "trouble about the missing topic", func() bool {
+			e, _ := r.lastTrouble()
+			return e != nil && strings.Contains(e.Error(), "create the topic")
+		}, r)
+	}
+	embeddedtest.CreateTopic(t, b, "late", 1)
+	for _, r := range tasks {
+		eventually(t, "the end of trouble", func() bool { e, _ := r.lastTrouble(); return e == nil }, tasks...)
+	}
+}
+
 func TestLeadersMove(t *testing.T) {
 	b := embeddedtest.Start(t, embeddedtest.Brokers(3))
 	embeddedtest.CreateTopic(t, b, "events", 3)

@@ -251,9 +251,9 @@ func (r *run) add(p *partition, m *kafka.Message) {
 		r.headers = append(r.headers, connectors.Header{Key: h.Key, Value: h.Value})
 		size += int64(len(h.Key) + len(h.Value) + headerOverhead)
 	}
-	if size > r.credit.total || size > largestRecord {
-		r.fail(connectors.Misconfigured("reading records", fmt.Errorf("record of %d bytes, the task may have %d under way", size, min(r.credit.total, largestRecord)),
-			"raise the task's buffer, or lower max.message.bytes of the topic").At(p.Partition, offset))
+	if size > largestRecord {
+		r.fail(connectors.Misconfigured("reading records", fmt.Errorf("record of %d bytes, at most %d can be passed on", size, largestRecord),
+			"lower max.message.bytes of the topic, and move the connector's offset behind this record").At(p.Partition, offset))
 		return
 	}
 	if p.builder != nil && (p.size+size > r.batchLimit || offset-p.base >= spanMost) && !r.send(p) && !r.hold(p) {
