@@ -20,8 +20,13 @@ import (
 	"github.com/sluice-connect/sluice/plugins/protocol"
 )
 
-// lostWithin bounds the end of a task whose worker went away without stopping it.
-const lostWithin = 10 * time.Second
+const (
+	// lostWithin bounds the end of a task whose worker went away without stopping it.
+	lostWithin = 10 * time.Second
+	// attachWithin is how long a task that was started waits for its stream: a worker that gave up just when the answer was on its
+	// way never opens it.
+	attachWithin = 5 * time.Second
+)
 
 // server answers the worker's calls for one sink.
 type server struct {
@@ -115,6 +120,12 @@ func (s *server) StartTask(ctx context.Context, req *protocol.StartTaskRequest) 
 		if err != nil || ctx.Err() != nil { // when the worker has given up there is no one who would stop it
 			t.abandon()
 			s.remove(t)
+		} else {
+			time.AfterFunc(attachWithin, func() {
+				if s.unattached(t) {
+					t.abandon()
+				}
+			})
 		}
 		started <- err
 	}()
@@ -165,6 +176,17 @@ func (s *server) attach(id int32) (*serverTask, error) {
 	}
 	t.attached = true
 	return t, nil
+}
+
+// unattached removes a task that has no stream, and tells whether it did.
+func (s *server) unattached(t *serverTask) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if t.attached || s.tasks[t.id] != t {
+		return false
+	}
+	delete(s.tasks, t.id)
+	return true
 }
 
 func (s *server) Flush(ctx context.Context, req *protocol.FlushRequest) (*protocol.FlushResponse, error) {

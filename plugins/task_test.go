@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sluice-connect/sluice/connectors"
+	"github.com/sluice-connect/sluice/plugins/protocol"
 )
 
 func TestOrderOfEvents(t *testing.T) {
@@ -340,6 +341,14 @@ func TestWorkerThatGoesAway(t *testing.T) {
 		open(t, task, 1, p0)
 		until(e, "opened", any1[Opened])
 		task.end() // as when the connection breaks
+		eventually(t, "the end of the task", func() bool { return stopped.Load() == 1 && impl.task(0) == nil })
+	})
+	t.Run("before the stream is opened", func(t *testing.T) {
+		var stopped atomic.Int32
+		client, impl := serve(t, &fakeSink{stop: func(context.Context) error { stopped.Add(1); return nil }})
+		if _, err := client.rpc.StartTask(t.Context(), &protocol.StartTaskRequest{Connector: "c", Config: config}); err != nil {
+			t.Fatal(err)
+		}
 		eventually(t, "the end of the task", func() bool { return stopped.Load() == 1 && impl.task(0) == nil })
 	})
 	t.Run("while a task starts", func(t *testing.T) {
