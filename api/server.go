@@ -40,8 +40,8 @@ type ServerOptions struct {
 	// AdminListeners are those of /admin (admin.listeners). Nil: /admin is on Listeners with everything else. Empty:
 	// there is none. Otherwise it is on these only; one that is in Listeners, too, has all.
 	AdminListeners []string
-	// TLS is for listeners of https.
-	TLS TLS
+	// TLS is for Listeners of https, AdminTLS for AdminListeners of https.
+	TLS, AdminTLS TLS
 	// ShutdownTimeout is how long requests may take to end when the server stops. Zero: five seconds.
 	ShutdownTimeout time.Duration
 }
@@ -73,14 +73,12 @@ func Listen(o ServerOptions) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	var secure *tls.Config
-	if slices.ContainsFunc(plans, func(p listenerPlan) bool { return p.url.Scheme == "https" }) {
-		if secure, err = o.TLS.config(); err != nil {
-			return nil, err
-		}
+	secure, err := secureConfigs(plans, o)
+	if err != nil {
+		return nil, err
 	}
 	for _, p := range plans {
-		if err := s.open(p, o.Options, secure); err != nil {
+		if err := s.open(p, o.Options, secure[p.property]); err != nil {
 			for _, b := range s.bound {
 				_ = b.listener.Close() // the error to tell is the other one
 			}
@@ -97,6 +95,32 @@ func Listen(o ServerOptions) (*Server, error) {
 	}
 	return s, nil
 }
+
+// secureConfigs makes what listeners of https need, by the property that has them.
+func secureConfigs(plans []listenerPlan, o ServerOptions) (map[string]*tls.Config, error) {
+	configs := map[string]*tls.Config{}
+	for _, p := range plans {
+		if p.url.Scheme != "https" || configs[p.property] != nil {
+			continue
+		}
+		t := o.TLS
+		if p.property == adminProperty {
+			t = o.AdminTLS
+		}
+		c, err := t.config(p.property)
+		if err != nil {
+			return nil, err
+		}
+		configs[p.property] = c
+	}
+	return configs, nil
+}
+
+// The properties that have listeners.
+const (
+	listenersProperty = "listeners"
+	adminProperty     = "admin.listeners"
+)
 
 // listenerPlan is a listener to be.
 type listenerPlan struct {
@@ -117,14 +141,14 @@ func plan(listeners, admin []string) ([]listenerPlan, error) {
 	}
 	var plans []listenerPlan
 	for _, l := range listeners {
-		u, err := parseListener("listeners", l)
+		u, err := parseListener(listenersProperty, l)
 		if err != nil {
 			return nil, err
 		}
-		plans = append(plans, listenerPlan{l, "listeners", u, part})
+		plans = append(plans, listenerPlan{l, listenersProperty, u, part})
 	}
 	for _, l := range admin {
-		u, err := parseListener("admin.listeners", l)
+		u, err := parseListener(adminProperty, l)
 		if err != nil {
 			return nil, err
 		}
@@ -132,7 +156,7 @@ func plan(listeners, admin []string) ([]listenerPlan, error) {
 			plans[i].part = Everything
 			continue
 		}
-		plans = append(plans, listenerPlan{l, "admin.listeners", u, OnlyAdmin})
+		plans = append(plans, listenerPlan{l, adminProperty, u, OnlyAdmin})
 	}
 	return plans, nil
 }

@@ -180,7 +180,7 @@ func TestListenersThatCannotBe(t *testing.T) {
 		{"admin", ServerOptions{Listeners: []string{"http://127.0.0.1:0"}, AdminListeners: []string{"x"}}, `invalid value "x" for configuration admin.listeners`},
 		{"taken port", ServerOptions{Listeners: []string{"http://127.0.0.1:0", "http://" + taken.Addr().String()}}, "the port is taken: end the program that has it, or set listeners to a free one"},
 		{"no address of this machine", ServerOptions{Listeners: []string{"http://192.0.2.1:0"}}, "set it to an address of this machine and a free port"},
-		{"https without a key", ServerOptions{Listeners: []string{"https://127.0.0.1:0"}}, "set ssl.keystore.location to a PEM file"},
+		{"https without a key", ServerOptions{Listeners: []string{"https://127.0.0.1:0"}}, "set listeners.https.ssl.keystore.location, or ssl.keystore.location, to a file"},
 		{"options", ServerOptions{Options: Options{AllowOrigin: "("}, Listeners: []string{"http://127.0.0.1:0"}}, "access.control.allow.origin"},
 	}
 	for _, tt := range tests {

@@ -122,13 +122,32 @@ func TestTLS(t *testing.T) {
 
 func TestTLSVersions(t *testing.T) {
 	server := newIdentity(t, "server")
-	s := listen(t, ServerOptions{Listeners: []string{"https://127.0.0.1:0"}, TLS: TLS{KeyStore: server.file(t)}})
-	s.Attach(newRunning())
-	c := trusting(t, server, nil)
-	c.Transport.(*http.Transport).TLSClientConfig.MinVersion = tls.VersionTLS10
-	c.Transport.(*http.Transport).TLSClientConfig.MaxVersion = tls.VersionTLS11
-	if _, _, err := get(t, c, s.URLs()[0], "connectors"); err == nil || !strings.Contains(err.Error(), "protocol version") {
-		t.Errorf("error %v; TLS 1.1 is not to be spoken", err)
+	tests := []struct {
+		name      string
+		protocols []string
+		version   uint16
+		spoken    bool
+	}{
+		{"1.1 is never spoken", []string{"TLSv1.1", "TLSv1.2"}, tls.VersionTLS11, false},
+		{"1.2 by default", nil, tls.VersionTLS12, true},
+		{"1.3 by default", nil, tls.VersionTLS13, true},
+		{"1.2 where 1.3 is asked for", []string{"TLSv1.3"}, tls.VersionTLS12, false},
+		{"1.3 where 1.3 is asked for", []string{"TLSv1.3"}, tls.VersionTLS13, true},
+		{"1.3 where 1.2 is asked for", []string{"TLSv1.2"}, tls.VersionTLS13, false},
+		{"1.2 where both are asked for", []string{"TLSv1.3", "TLSv1.2"}, tls.VersionTLS12, true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := listen(t, ServerOptions{Listeners: []string{"https://127.0.0.1:0"}, TLS: TLS{KeyStore: server.file(t), Protocols: tt.protocols}})
+			s.Attach(newRunning())
+			c := trusting(t, server, nil)
+			config := c.Transport.(*http.Transport).TLSClientConfig
+			config.MinVersion, config.MaxVersion = tt.version, tt.version
+			_, _, err := get(t, c, s.URLs()[0], "connectors")
+			if tt.spoken != (err == nil) || err != nil && !strings.Contains(err.Error(), "protocol version") {
+				t.Errorf("error %v", err)
+			}
+		})
 	}
 }
 
@@ -196,18 +215,19 @@ func TestTLSThatCannotBe(t *testing.T) {
 		options TLS
 		want    string
 	}{
-		{"no key store", TLS{}, "set ssl.keystore.location to a PEM file with certificate and private key, and ssl.keystore.type to PEM"},
+		{"no key store", TLS{}, "configuration listeners has a listener of https: set listeners.https.ssl.keystore.location, or ssl.keystore.location, to a file"},
 		{"key store is gone", TLS{KeyStore: "testdata/none.pem"}, "reading configuration ssl.keystore.location: stat testdata/none.pem"},
-		{"key store is empty", TLS{KeyStore: empty}, "expected PEM with a certificate and its private key"},
-		{"encrypted key", TLS{KeyStore: encrypted}, "the private key is encrypted; store it without a password, readable for the worker only"},
+		{"key store is empty", TLS{KeyStore: empty}, "expected a certificate and its private key in PEM, PKCS12 or JKS"},
+		{"encrypted key", TLS{KeyStore: encrypted}, "the private key is encrypted; store it without a password, readable for the worker only, or in a PKCS12 file"},
+		{"old protocols", TLS{KeyStore: keys, Protocols: []string{"TLSv1", "TLSv1.1"}}, "configuration ssl.enabled.protocols has no version that is still safe"},
 		{"client auth", TLS{KeyStore: keys, ClientAuth: "maybe"}, `invalid value "maybe" for configuration ssl.client.auth: expected none, requested or required`},
 		{"no trust store", TLS{KeyStore: keys, ClientAuth: "required"}, "configuration ssl.client.auth is required: set ssl.truststore.location"},
 		{"trust store is gone", TLS{KeyStore: keys, ClientAuth: "required", TrustStore: "testdata/none.pem"}, "reading configuration ssl.truststore.location: open testdata/none.pem"},
-		{"trust store is empty", TLS{KeyStore: keys, ClientAuth: "required", TrustStore: empty}, "has no certificate in PEM"},
+		{"trust store is empty", TLS{KeyStore: keys, ClientAuth: "required", TrustStore: empty}, "it has no certificate in PEM, PKCS12 or JKS"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if _, err := tt.options.config(); err == nil || !strings.Contains(err.Error(), tt.want) {
+			if _, err := tt.options.config("listeners"); err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("error %v, want %s", err, tt.want)
 			}
 		})

@@ -5,9 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
-	"net/url"
-	"os"
 	"strings"
 	"time"
 
@@ -59,10 +56,7 @@ func startWorker(ctx context.Context, w config.Worker, log *slog.Logger, levels 
 	}
 	r.onClose("REST API", r.rest.Close)
 	listening := r.rest.URLs()[0]
-	advertised := w.AdvertisedURL
-	if advertised == "" {
-		advertised = advertise(listening)
-	}
+	advertised := w.Advertised(r.rest.URLs()[:max(len(w.Listeners), 1)])
 	host, err := pluginhost.New(pluginhost.Config{
 		Paths: w.PluginPath, RunDir: w.RunDir, Env: w.PluginEnv, MTLS: w.PluginMTLS, Logger: log,
 	})
@@ -171,30 +165,16 @@ func tryOpenState(ctx context.Context, w config.Worker, client *store.Client, ho
 	return &s, nil
 }
 
-// advertise makes an address that other workers can reach of one to listen on: a wildcard becomes this host's name.
-func advertise(listening *url.URL) string {
-	u := *listening
-	u.Path = "/"
-	host, port, err := net.SplitHostPort(u.Host)
-	if err != nil {
-		return u.String()
-	}
-	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		if name, err := os.Hostname(); err == nil {
-			u.Host = net.JoinHostPort(name, port)
-		}
-	}
-	return u.String()
-}
-
 // restOptions are the worker properties of the REST API.
 func restOptions(w config.Worker, log *slog.Logger, registry *metrics.Registry) api.ServerOptions {
 	o := api.ServerOptions{
 		Options: api.Options{
 			Logger: log, AllowOrigin: w.AllowOrigin, AllowMethods: w.AllowMethods, ResponseHeaders: w.ResponseHeaders,
-			Metrics: registry.Handler(),
+			BasicAuthFile: w.BasicAuthFile, Metrics: registry.Handler(),
 		},
 		Listeners: w.Listeners,
+		TLS:       api.TLS(w.TLS),
+		AdminTLS:  api.TLS(w.AdminTLS),
 	}
 	if w.AdminSet {
 		o.AdminListeners = append([]string{}, w.AdminListeners...)

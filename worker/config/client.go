@@ -61,7 +61,7 @@ func (w Worker) ClientProps(log *slog.Logger) (map[string]string, error) {
 			java[name] = value
 		}
 	}
-	return Translate(java, log)
+	return Translate(withoutListenerTLS(java), log)
 }
 
 // ConsumerProps are the librdkafka properties of a connector's consumers: those of the worker, then its consumer.* ones,
@@ -83,7 +83,16 @@ func (w Worker) ConsumerProps(connector map[string]string, log *slog.Logger) (ma
 			java[after] = value
 		}
 	}
-	return Translate(java, log)
+	return Translate(withoutListenerTLS(java), log)
+}
+
+// withoutListenerTLS drops the ssl.* settings of a client that speaks no TLS: they are those of listeners of https then,
+// which may have stores that only they can read.
+func withoutListenerTLS(java map[string]string) map[string]string {
+	if !strings.HasSuffix(strings.ToUpper(strings.TrimSpace(java["security.protocol"])), "SSL") {
+		maps.DeleteFunc(java, func(name, _ string) bool { return strings.HasPrefix(name, "ssl.") })
+	}
+	return java
 }
 
 // librdkafkaOnly are settings of librdkafka without a Java name that users may give as they are.

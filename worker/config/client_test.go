@@ -110,7 +110,7 @@ func TestParseWorker(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if w.GroupID != "connect-cluster" || w.AdvertisedURL != "http://worker-1:8083/" || w.AssignmentTopic != "connect-configs-assignment" ||
+	if w.GroupID != "connect-cluster" || w.Advertised(nil) != "http://worker-1:8083/" || w.AssignmentTopic != "connect-configs-assignment" ||
 		w.FlushInterval.Seconds() != 10 || len(w.PluginPath) != 2 || !w.RestartCrash || !w.RestartRetriable {
 		t.Fatalf("%+v", w)
 	}

@@ -5,11 +5,9 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"net"
 	"net/url"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -32,13 +30,6 @@ var (
 	offsetTopic       = connectors.String("offset.storage.topic", "Topic for the offsets of source connectors. Accepted; sluice runs sinks, whose offsets are those of their consumer groups.", connectors.Default(""))
 	assignmentTopic   = connectors.String("assignment.storage.topic", "Topic on which workers meet and that holds the placement of tasks; compacted, one partition. Not known to Kafka Connect; by default the name of the configuration topic with -assignment behind it.", connectors.Default(""))
 
-	listeners      = connectors.List("listeners", "Addresses of the REST API. Kafka Connect's default is every interface (http://:8083); here it is the loopback interface.", connectors.Default("http://127.0.0.1:8083"))
-	adminListeners = connectors.List("admin.listeners", "Addresses of /admin; by default those of listeners, and none where it is empty.")
-	advertisedHost = connectors.String("rest.advertised.host.name", "Host under which other workers reach this one.")
-	advertisedPort = connectors.Int("rest.advertised.port", "Port under which other workers reach this one.", connectors.Between(0, 65535), connectors.Default("0"))
-	allowOrigin    = connectors.String("access.control.allow.origin", "Origin that browsers may call from; * for all.", connectors.Default(""))
-	allowMethods   = connectors.String("access.control.allow.methods", "Methods that such origins may use.", connectors.Default(""))
-	headersConfig  = connectors.String("response.http.headers.config", "Rules for further response headers, as in Kafka Connect.", connectors.Default(""))
 	pluginPath     = connectors.List("plugin.path", "Folders that hold plugin binaries. Java plugins in them are passed over.", connectors.Default(""))
 	overridePolicy = connectors.String("connector.client.config.override.policy", "Whether connectors may set consumer.override.* keys: All or None.", connectors.Default("All"))
 
@@ -65,14 +56,20 @@ var (
 func WorkerDef() connectors.ConfigDef {
 	return connectors.Define(bootstrapServers, groupID, keyConverter, valueConverter,
 		configTopic, configReplication, statusTopic, statusPartitions, statusReplication, offsetTopic, assignmentTopic,
-		listeners, adminListeners, advertisedHost, advertisedPort, allowOrigin, allowMethods, headersConfig, pluginPath, overridePolicy,
+		listeners, adminListeners, advertisedHost, advertisedPort, advertisedListener, allowOrigin, allowMethods, headersConfig,
+		restExtensions, basicAuthFile, keystoreLocation, keystorePassword, keyPassword, truststoreLocation, truststorePassword, clientAuth, enabledProtocols,
+		pluginPath, overridePolicy,
 		flushInterval, flushTimeout, gracefulTimeout, rebalanceDelay, sessionTimeout, topicTracking, topicReset,
 		taskMemory, fetchMemory, restartOn, restartBackoff, restartCrashes, pluginEnv, pluginMTLS, runDir, pluginIsolation)
 }
 
 // Worker is the configuration of a worker process.
 type Worker struct {
-	props map[string]string
+	props      map[string]string
+	advertised struct {
+		scheme, host string
+		port         int
+	}
 
 	BootstrapServers []string
 	GroupID          string
@@ -85,7 +82,8 @@ type Worker struct {
 	Listeners       []string
 	AdminListeners  []string // meaningful where AdminSet
 	AdminSet        bool
-	AdvertisedURL   string // http://host:port/, empty where it follows from the listener
+	TLS, AdminTLS   ListenerTLS
+	BasicAuthFile   string // empty: nobody is asked who they are
 	AllowOrigin     string
 	AllowMethods    string
 	ResponseHeaders string
@@ -182,8 +180,9 @@ func ParseWorker(props map[string]string, log *slog.Logger) (Worker, error) {
 	if w.RunDir == "" {
 		w.RunDir = os.TempDir()
 	}
-	if host := advertisedHost.Get(c); host != "" && advertisedPort.Get(c) != 0 {
-		w.AdvertisedURL = "http://" + net.JoinHostPort(host, strconv.Itoa(advertisedPort.Get(c))) + "/"
+	w.advertised.scheme, w.advertised.host, w.advertised.port = advertisedListener.Get(c), advertisedHost.Get(c), advertisedPort.Get(c)
+	if err := w.parseREST(c); err != nil {
+		return Worker{}, err
 	}
 	for _, l := range slices.Concat(w.Listeners, w.AdminListeners) {
 		if _, err := url.Parse(l); err != nil {
