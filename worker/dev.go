@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 
@@ -81,13 +82,11 @@ func devProperties(path string) (map[string]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading worker properties: %w", err)
 	}
-	defer f.Close()
+	defer f.Close() //nolint:errcheck // read only
 	own, err := config.ParseProperties(f)
 	if err != nil {
 		return nil, fmt.Errorf("reading worker properties %s: %w", path, err)
 	}
-	for k, v := range own {
-		props[k] = v
-	}
+	maps.Copy(props, own)
 	return props, nil
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -252,5 +253,29 @@ func writePEM(t *testing.T, path, kind string, der []byte) {
 	t.Helper()
 	if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestError reads what stands between a client and a worker says, as well as workers.
+func TestError(t *testing.T) {
+	for _, test := range []struct {
+		name, body string
+		want       string
+		code       int
+	}{
+		{"of Connect", `{"error_code":40401,"message":"m"}`, "m", 40401},
+		{"without a code", `{"message":"m"}`, "m", 404},
+		{"a line", "no such backend\n", "Not Found: no such backend", 404},
+		{"a page", "<html>", "Not Found", 404},
+		{"other JSON", `{"a":1}`, "Not Found", 404},
+		{"nothing", "", "Not Found", 404},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			err := get(t.Context(), with(t, always(answers(404, test.body))))
+			var e *client.Error
+			if !errors.As(err, &e) || e.Message != test.want || e.Code != test.code || e.Status != 404 || !client.IsNotFound(err) {
+				t.Errorf("got %#v", err)
+			}
+		})
 	}
 }

@@ -16,19 +16,19 @@ type Error struct {
 	Code       int           // the body's error_code; the status where it has none
 	Message    string        // what the worker says
 	RetryAfter time.Duration // when to try again; zero where it does not say
+	Request    string        // method and URL of what was asked
 
-	of   string // method and URL
 	body []byte
 }
 
 // Error says what was asked, and what the worker said.
 func (e *Error) Error() string {
-	return fmt.Sprintf("%s: %d: %s", e.of, e.Status, e.Message)
+	return fmt.Sprintf("%s: %d: %s", e.Request, e.Status, e.Message)
 }
 
 // newError reads an error in the form of Connect, or whatever something between here and the worker says instead.
 func newError(a answer, header http.Header) *Error {
-	e := &Error{Status: a.status, Code: a.status, of: a.of, body: a.body}
+	e := &Error{Status: a.status, Code: a.status, Request: a.request, body: a.body}
 	var said struct {
 		Code    int    `json:"error_code"`
 		Message string `json:"message"`
@@ -40,6 +40,9 @@ func newError(a answer, header http.Header) *Error {
 		}
 	} else {
 		e.Message = http.StatusText(a.status)
+		if text := strings.TrimSpace(string(a.body)); text != "" && len(text) <= 200 && text[0] != '<' && text[0] != '{' {
+			e.Message += ": " + text // not a page
+		}
 	}
 	if seconds, err := strconv.Atoi(header.Get("Retry-After")); err == nil && seconds > 0 {
 		e.RetryAfter = time.Duration(seconds) * time.Second

@@ -47,9 +47,9 @@ func (c *Client) send(ctx context.Context, r request) error {
 
 // answer is one of 2xx.
 type answer struct {
-	of     string // method and URL
-	status int
-	body   []byte
+	request string // method and URL
+	status  int
+	body    []byte
 }
 
 func (a answer) decode(into any) error {
@@ -57,7 +57,7 @@ func (a answer) decode(into any) error {
 		return nil
 	}
 	if err := json.Unmarshal(a.body, into); err != nil {
-		return fmt.Errorf("reading the answer to %s: %w; is this the URL of a Kafka Connect worker?", a.of, err)
+		return fmt.Errorf("reading the answer to %s: %w; is this the URL of a Kafka Connect worker?", a.request, err)
 	}
 	return nil
 }
@@ -174,7 +174,7 @@ func (c *Client) ask(ctx context.Context, w worker, r request, path string, body
 		return answer{}, err
 	}
 	defer resp.Body.Close()
-	a := answer{of: r.method + " " + w.base + path, status: resp.StatusCode}
+	a := answer{request: r.method + " " + w.base + path, status: resp.StatusCode}
 	a.body, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	switch {
 	case err != nil:
