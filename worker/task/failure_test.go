@@ -313,6 +313,10 @@ func TestBrokerGoesAndComesBack(t *testing.T) {
 	eventually(t, "records after that", func() bool { n, _ := s.total(); return n == 400 }, r)
 	eventually(t, "the end of trouble", func() bool { e, any := r.lastTrouble(); return any && e == nil }, r)
 	eventually(t, "commits", func() bool { return embeddedtest.Committed(t, b, group)[tp("events", 0)] == 200 }, r)
+	if _, err := r.stop(); err != nil { // before this broker ends
+		t.Error(err)
+	}
+	untilClientsEnd(t)
 }
 
 func TestStopWhileBrokerIsAway(t *testing.T) {
