@@ -68,8 +68,10 @@ func New(h Herder, o Options) (*Handler, error) {
 		}
 		mux.Handle(e.pattern, a.resource(e))
 	}
-	if o.Metrics != nil && o.Part != OnlyAdmin {
-		mux.Handle("/metrics", page(o.Metrics))
+	if o.Part != OnlyAdmin {
+		for path, h := range a.pages(o.Metrics) {
+			mux.Handle(path, page(h))
+		}
 	}
 	a.root = mux
 	return a, nil

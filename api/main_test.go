@@ -54,7 +54,7 @@ func ask(t *testing.T, a http.Handler, q request) (*http.Response, string) {
 	w := httptest.NewRecorder()
 	a.ServeHTTP(w, r)
 	resp := w.Result()
-	defer resp.Body.Close() //nolint:errcheck // nothing is lost with it
+	defer resp.Body.Close()
 	out, err := io.ReadAll(resp.Body)
 	if err != nil {
 		t.Fatal(err)

@@ -144,12 +144,12 @@ func sentText(body string) string {
 	return "`" + body + "`"
 }
 
-var pages = regexp.MustCompile(`(?s)<html>.*<title>Error \d+ (.*)</title>.*`)
+var htmlPages = regexp.MustCompile(`(?s)<html>.*<title>Error \d+ (.*)</title>.*`)
 
 // answerText shows an answer in a table: the message of an error, shortened.
 func answerText(status int, body string) string {
 	var e errorBody
-	text := pages.ReplaceAllString(body, "a page of HTML: $1")
+	text := htmlPages.ReplaceAllString(body, "a page of HTML: $1")
 	if json.Unmarshal([]byte(body), &e) == nil {
 		text = e.Message
 	}

@@ -163,7 +163,7 @@ func TestOperationsAreAll(t *testing.T) {
 		}
 	}
 	for _, op := range rows {
-		if !slices.Contains(declared, op) && op != "GET /metrics" {
+		if !slices.Contains(declared, op) && !slices.Contains([]string{"GET /metrics", "GET /openapi.json", "GET /docs"}, op) {
 			t.Errorf("%s is in the table of README.md and nowhere else", op)
 		}
 	}

@@ -50,7 +50,7 @@ func get(t *testing.T, c *http.Client, u *url.URL, path string) (int, string, er
 	if err != nil {
 		return 0, "", err
 	}
-	defer resp.Body.Close() //nolint:errcheck // nothing is lost with it
+	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	return resp.StatusCode, string(body), err
 }
@@ -90,7 +90,7 @@ func TestHead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close() //nolint:errcheck // nothing is lost with it
+	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	if err != nil || len(body) > 0 || resp.StatusCode != 200 || resp.ContentLength != 6 || resp.Header.Get("Content-Type") != "application/json" {
 		t.Errorf("answered %d, %d bytes of %d, %q, %v", resp.StatusCode, len(body), resp.ContentLength, resp.Header.Get("Content-Type"), err)
@@ -144,7 +144,7 @@ func freePort(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close() //nolint:errcheck // nothing is lost with it
+	defer l.Close()
 	_, p, err := net.SplitHostPort(l.Addr().String())
 	if err != nil {
 		t.Fatal(err)
@@ -164,7 +164,7 @@ func TestListenersThatCannotBe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer taken.Close() //nolint:errcheck // nothing is lost with it
+	defer taken.Close()
 	const expected = "; expected a URL such as http://127.0.0.1:8083, https://worker1.example:8443 or, for all interfaces, http://:8083"
 	tests := []struct {
 		name    string
@@ -263,7 +263,7 @@ func TestCloseCutsOff(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close() //nolint:errcheck // nothing is lost with it
+	defer conn.Close()
 	if _, err := io.WriteString(conn, "GET /connectors/g1/topics HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
@@ -305,7 +305,7 @@ func TestRawRequests(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer conn.Close() //nolint:errcheck // nothing is lost with it
+			defer conn.Close()
 			if _, err := io.WriteString(conn, tt.send); err != nil {
 				t.Fatal(err)
 			}
@@ -313,7 +313,7 @@ func TestRawRequests(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer resp.Body.Close() //nolint:errcheck // nothing is lost with it
+			defer resp.Body.Close()
 			if resp.StatusCode != tt.status {
 				t.Errorf("answered %d, want %d", resp.StatusCode, tt.status)
 			}

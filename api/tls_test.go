@@ -165,7 +165,7 @@ func TestLocationIsHTTPS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close() //nolint:errcheck // nothing is lost with it
+	defer resp.Body.Close()
 	if got, want := resp.Header.Get("Location"), u.JoinPath("n").String(); got != want {
 		t.Errorf("Location %q, want %q", got, want)
 	}

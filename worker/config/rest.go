@@ -96,8 +96,7 @@ func parseListenerTLS(w Worker, prefix string) (ListenerTLS, error) {
 	}
 	c, err := connectors.Define(listenerTLSKeys...).Parse(props)
 	if err != nil {
-		var e *connectors.Error
-		if errors.As(err, &e) {
+		if e, ok := errors.AsType[*connectors.Error](err); ok {
 			err = e.Err
 		}
 		if prefix != "" {
