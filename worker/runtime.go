@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -204,8 +205,7 @@ const closeWithin = 30 * time.Second
 
 // close closes what was opened, the last first.
 func (r *workerRuntime) close(ctx context.Context) {
-	for i := len(r.closers) - 1; i >= 0; i-- {
-		c := r.closers[i]
+	for _, c := range slices.Backward(r.closers) {
 		cctx, cancel := context.WithTimeout(ctx, closeWithin)
 		if err := c.close(cctx); err != nil {
 			r.log.Warn("closing did not go well", "part", c.what, "error", err)
