@@ -8,7 +8,8 @@
 //     acts on what it reads back; what a restart of the worker finds is what every worker acts on.
 //  2. A task runs here only while the placement gives it to this worker, and at most once: its successor waits until it
 //     has ended.
-//  3. Only the leader writes task configurations and wants placed work.
+//  3. Only the leader writes task configurations. Every worker says what work there is to place, because any can become
+//     the leader.
 //  4. A failed task starts again by itself where its failure allows (the plugin died, the other side is away), with
 //     growing, jittered pauses; a plugin that keeps dying stays FAILED. A wrong record or configuration is never tried
 //     again without a change.

@@ -37,6 +37,7 @@ type Statuses interface {
 	Connector(name string) (store.ConnectorStatus, bool)
 	Task(name string, task int) (store.TaskStatus, bool)
 	Tasks(name string) []store.TaskStatus
+	Connectors() []string
 	Topics(name string) []store.TopicStatus
 	DeleteConnector(name string)
 	DeleteTask(name string, task int)
@@ -105,6 +106,7 @@ type Herder struct {
 
 	wake    chan struct{} // asks the loop to reconcile
 	started chan struct{} // closed once the first reconciliation is done
+	writing chan struct{} // a lock that can be waited for with a context
 
 	mu      sync.Mutex
 	tasks   map[taskID]*taskRunner
@@ -113,8 +115,9 @@ type Herder struct {
 	warned  map[string]bool  // connectors whose unknown keys were named already
 	// levelsSeen are the log levels of the config topic that were applied; the loop's own.
 	levelsSeen map[string]string
-	placed     int64  // generation that is in effect; the loop's own
-	stage      string // what the loop is doing, for requests that time out
+	wanted     map[string]int // the last work that members was told of; the loop's own
+	placed     int64          // generation that is in effect; the loop's own
+	stage      string         // what the loop is doing, for requests that time out
 	since      time.Time
 
 	runners sync.WaitGroup
@@ -138,6 +141,7 @@ func New(cfg Config) *Herder {
 		log:        cfg.Logger,
 		wake:       make(chan struct{}, 1),
 		started:    make(chan struct{}),
+		writing:    make(chan struct{}, 1),
 		tasks:      map[taskID]*taskRunner{},
 		edits:      map[string]int64{},
 		levelsSeen: map[string]string{},

@@ -3,6 +3,7 @@ package herder
 import (
 	"cmp"
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"strconv"
@@ -66,7 +67,11 @@ func (h *Herder) AlterOffsets(ctx context.Context, name string, offsets []api.Pa
 		set = append(set, g)
 	}
 	if len(set) > 0 {
-		if err := h.offsets.Alter(ctx, group, set); err != nil {
+		err := h.offsets.Alter(ctx, group, set)
+		if errors.Is(err, store.ErrNoPartition) { // Kafka Connect calls this its own fault
+			return "", &api.Error{Status: http.StatusBadRequest, Message: "Failed to alter consumer group offsets for connector " + name + ": " + err.Error()}
+		}
+		if err != nil {
 			return "", err
 		}
 	}

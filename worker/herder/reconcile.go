@@ -35,11 +35,11 @@ const (
 func (h *Herder) reconcile(ctx, tasks context.Context) error {
 	began := time.Now()
 	snap := h.configs.Snapshot()
-	var problems []error
+	derived := h.derive(snap)
+	h.want(derived)
+	var problem error
 	if h.members.Leading() {
-		if err := h.lead(ctx, snap); err != nil {
-			problems = append(problems, err)
-		}
+		problem = h.lead(ctx, snap, derived)
 		snap = h.configs.Snapshot()
 	}
 	h.followLevels(snap.LoggerLevels)
@@ -51,16 +51,42 @@ func (h *Herder) reconcile(ctx, tasks context.Context) error {
 	}
 	h.reconcileTasks(tasks, snap, mine)
 	h.count(mine, began)
-	return errors.Join(problems...)
+	return problem
 }
 
-// lead does what only the leader may do: derive task configurations and say how much work there is to place (invariant 3).
-func (h *Herder) lead(ctx context.Context, snap *store.ConfigSnapshot) error {
-	want := make(map[string]int, len(snap.Connectors))
+// derive makes the task configurations of all connectors.
+func (h *Herder) derive(snap *store.ConfigSnapshot) map[string][]map[string]string {
+	derived := make(map[string][]map[string]string, len(snap.Connectors))
+	for name, c := range snap.Connectors {
+		derived[name] = h.taskConfigs(c)
+	}
+	return derived
+}
+
+// want says how much work there is to place: every worker, because any can become the leader. It says nothing where nothing has
+// changed, because the leader looks at the group each time that it is told.
+func (h *Herder) want(derived map[string][]map[string]string) {
+	want := make(map[string]int, len(derived))
+	for name, tasks := range derived {
+		want[name] = len(tasks)
+	}
+	if h.wanted == nil || !maps.Equal(h.wanted, want) {
+		h.wanted = want
+		h.members.SetWant(want)
+	}
+}
+
+// lead does what only the leader may do: write task configurations (invariant 3), and forget the states of connectors that are
+// gone, which a worker that died while it deleted one has left.
+func (h *Herder) lead(ctx context.Context, snap *store.ConfigSnapshot, derived map[string][]map[string]string) error {
+	for _, name := range h.statuses.Connectors() {
+		if _, ok := snap.Connectors[name]; !ok {
+			h.statuses.DeleteConnector(name)
+		}
+	}
 	var problems []error
 	for name, c := range snap.Connectors {
-		tasks := h.taskConfigs(c)
-		want[name] = len(tasks)
+		tasks := derived[name]
 		if !c.Inconsistent && sameTasks(tasks, c.Tasks) {
 			continue
 		}
@@ -72,7 +98,6 @@ func (h *Herder) lead(ctx context.Context, snap *store.ConfigSnapshot) error {
 			h.statuses.DeleteTask(name, i)
 		}
 	}
-	h.members.SetWant(want)
 	return errors.Join(problems...)
 }
 
@@ -138,7 +163,9 @@ func (h *Herder) reportConnector(name string, c store.ConnectorRecord) {
 	}
 	p, err := h.host.Find(c.Config["connector.class"])
 	if err != nil {
-		s.State, s.Trace = stateFailed, err.Error()
+		s.State = stateFailed
+		s.Trace = "connector " + name + " failed: " + err.Error() + "\nPut the plugin into a folder of plugin.path and restart the connector" +
+			" (POST /connectors/" + name + "/restart?includeTasks=true&onlyFailed=true)."
 	} else {
 		s.Version = p.Version
 		h.warnUnknown(name, c.Config, p)
@@ -171,10 +198,14 @@ func (h *Herder) reconcileTasks(ctx context.Context, snap *store.ConfigSnapshot,
 			r.end(!known, !known || !c.Inconsistent && (c.Target == stopped || id.task >= len(c.Tasks)))
 		}
 	}
+	changed := map[string]bool{}
 	for id, d := range wanted {
-		if r, ok := h.tasks[id]; ok && id.task == 0 && r.differs(d) {
-			h.edits[id.connector]++
+		if r, ok := h.tasks[id]; ok && r.differs(d) {
+			changed[id.connector] = true
 		}
+	}
+	for name := range changed {
+		h.edits[name]++
 	}
 	for id, d := range wanted {
 		if r, ok := h.tasks[id]; ok && r.want(d) {

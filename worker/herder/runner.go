@@ -18,12 +18,14 @@ import (
 	"github.com/sluice-connect/sluice/worker/task"
 )
 
-// diedWithin is how long after a broken stream the end of a plugin process is waited for, to tell a crash from other
-// failures.
+// diedWithin is how long after a failure a plugin process may take to answer or to end, to tell a crash from other failures.
 const diedWithin = 2 * time.Second
 
 // launchWithin bounds the start of a plugin process, and of a task in it.
 const launchWithin = 30 * time.Second
+
+// stoppedWithin is how long a plugin may take to say that a task has ended which was stopped before.
+const stoppedWithin = time.Second
 
 // desired is what a task on this worker is wanted to do.
 type desired struct {
@@ -49,6 +51,11 @@ type taskRunner struct {
 
 	status   store.TaskStatus // the last one written
 	restarts restarts
+
+	// Of the attempt under way; its goroutine's own.
+	version string
+	paused  bool
+	trouble *connectors.Error // what troubles the task while it goes on
 }
 
 func newTaskRunner(h *Herder, id taskID, d desired) *taskRunner {
@@ -70,16 +77,12 @@ func (r *taskRunner) want(d desired) bool {
 	if again && r.task != nil && instanceID(r.id, r.desired.config) != instanceID(r.id, d.config) {
 		r.task.Leave()
 	}
-	pause := r.desired.paused != d.paused
 	r.desired = d
-	switch {
-	case again:
-		r.again()
-	case pause && r.task != nil:
+	if r.task != nil {
 		r.task.SetPaused(d.paused)
-		r.signal()
-	case pause:
-		r.signal()
+	}
+	if again {
+		r.again()
 	}
 	return true
 }
@@ -217,7 +220,11 @@ func (r *taskRunner) once(ctx context.Context, d desired) (err error, crashed bo
 	}
 	lctx, cancel := context.WithTimeout(ctx, launchWithin)
 	defer cancel()
+	known, _ := h.host.Find(d.config["connector.class"])
 	plugin, err := h.host.FindCurrent(lctx, d.config["connector.class"])
+	if err != nil || plugin.SHA256 != known.SHA256 {
+		h.poke() // the connector's status shows it
+	}
 	if err != nil {
 		return connectors.Misconfigured("starting task "+r.id.String(), err, "put the plugin into a folder of plugin.path and restart the task"), false
 	}
@@ -241,16 +248,15 @@ func (r *taskRunner) once(ctx context.Context, d desired) (err error, crashed bo
 	}
 	r.mu.Lock()
 	r.task = t
-	t.SetPaused(r.desired.paused)
+	r.version, r.paused, r.trouble = plugin.Version, r.desired.paused, nil
+	t.SetPaused(r.paused)
 	r.mu.Unlock()
-	r.running(plugin.Version, nil)
-	stopWatching := r.watchPauses(plugin.Version)
+	r.running()
 	err = t.Run(ctx, pt)
-	stopWatching()
 
-	sctx, done := context.WithTimeout(context.WithoutCancel(ctx), h.worker.GracefulTimeout)
+	sctx, done := context.WithTimeout(context.WithoutCancel(ctx), stoppedWithin)
 	defer done()
-	serr := pt.Stop(sctx)
+	serr := pt.Stop(sctx) // Run has done so already; who has obeyed answers at once
 	if sctx.Err() != nil {
 		proc.Kill() // it hangs; what it still does must not meet its successor, and nothing durable is lost
 	}
@@ -263,24 +269,19 @@ func (r *taskRunner) once(ctx context.Context, d desired) (err error, crashed bo
 	return r.explain(ctx, proc.Process, err)
 }
 
-// explain finds out whether a failure is the death of the plugin, whose own story is then the better one.
+// explain finds out whether a failure is the death of the plugin, whose own story is then the better one. The stream of a plugin that
+// dies breaks before its process is seen to have ended, so a process that does not answer any more is waited for.
 func (r *taskRunner) explain(ctx context.Context, p *pluginhost.Process, err error) (error, bool) {
-	if connectors.CodeOf(err) != connectors.CodeRetriable && connectors.CodeOf(err) != connectors.CodeFatal {
+	if code := connectors.CodeOf(err); code != connectors.CodeRetriable && code != connectors.CodeFatal {
 		return err, false
 	}
-	timer := time.NewTimer(diedWithin)
-	defer timer.Stop()
-	if !isCrash(err) {
-		select {
-		case <-p.Done():
-		default:
-			return err, false
-		}
+	ctx, cancel := context.WithTimeout(ctx, diedWithin)
+	defer cancel()
+	if _, silent := p.Client().Describe(ctx); silent == nil {
+		return err, false
 	}
 	select {
 	case <-p.Done():
-	case <-timer.C:
-		return err, false
 	case <-ctx.Done():
 		return err, false
 	}
@@ -290,33 +291,14 @@ func (r *taskRunner) explain(ctx context.Context, p *pluginhost.Process, err err
 	return err, true
 }
 
-// watchPauses reports PAUSED and RUNNING as they change while a task runs.
-func (r *taskRunner) watchPauses(version string) (stop func()) {
-	quit, ended := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(ended)
-		for {
-			select {
-			case <-quit:
-				return
-			case <-r.changed:
-				r.running(version, nil)
-			}
-		}
-	}()
-	return func() { close(quit); <-ended }
-}
-
 // running reports that the task runs, or is paused, and what troubles it at the moment.
-func (r *taskRunner) running(version string, trouble error) {
-	r.mu.Lock()
-	s := store.TaskStatus{State: stateRunning, Version: version}
-	if r.desired.paused {
+func (r *taskRunner) running() {
+	s := store.TaskStatus{State: stateRunning, Version: r.version}
+	if r.paused {
 		s.State = statePaused
 	}
-	r.mu.Unlock()
-	if trouble != nil {
-		s.Trace = trouble.Error()
+	if r.trouble != nil {
+		s.Trace = r.trouble.Error()
 	}
 	r.report(s)
 }
@@ -395,17 +377,9 @@ func (h *Herder) taskConfig(r *taskRunner, d desired) (task.Config, error) {
 		Consumer: consumer, CreditBytes: h.worker.TaskBuffer,
 		CommitInterval: h.worker.FlushInterval, CommitTimeout: h.worker.FlushTimeout, StopTimeout: h.worker.GracefulTimeout,
 		Logger: log, Metrics: h.metrics.Task(r.id.connector, r.id.task),
-		OnTrouble: func(e *connectors.Error) {
-			r.mu.Lock()
-			version := r.status.Version
-			r.mu.Unlock()
-			if e == nil {
-				r.running(version, nil)
-			} else {
-				r.running(version, e)
-			}
-		},
-		OnTopic: func(topic string) { h.usedTopic(r.id, topic) },
+		OnTrouble: func(e *connectors.Error) { r.trouble = e; r.running() },
+		OnPaused:  func(paused bool) { r.paused = paused; r.running() },
+		OnTopic:   func(topic string) { h.usedTopic(r.id, topic) },
 	}, nil
 }
 

@@ -61,13 +61,19 @@ func (h *Herder) find(ctx context.Context, class string) (pluginhost.Plugin, err
 	if err == nil {
 		return p, nil
 	}
-	if err := h.host.Rescan(ctx); err != nil {
+	if err := h.rescan(ctx); err != nil {
 		return pluginhost.Plugin{}, err
 	}
 	if p, err = h.host.Find(class); err == nil {
 		return p, nil
 	}
 	return pluginhost.Plugin{}, fmt.Errorf("Failed to find any class that implements Connector and which name matches %s, available connectors are: %s", class, h.classes()) //nolint:staticcheck // Connect's own words
+}
+
+// rescan looks at the plugin folders. What has come or gone shows in the status of connectors.
+func (h *Herder) rescan(ctx context.Context) error {
+	defer h.poke()
+	return h.host.Rescan(ctx)
 }
 
 func (h *Herder) classes() string {
@@ -172,7 +178,7 @@ func orEmpty(s []string) []string {
 // Plugins lists what connectors can be made of: the sinks found in plugin.path under each of their classes and, if asked,
 // the converters of the worker.
 func (h *Herder) Plugins(ctx context.Context, connectorsOnly bool) ([]api.PluginInfo, error) {
-	if err := h.host.Rescan(ctx); err != nil {
+	if err := h.rescan(ctx); err != nil {
 		return nil, err
 	}
 	list := []api.PluginInfo{}

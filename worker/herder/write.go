@@ -2,6 +2,7 @@ package herder
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"github.com/sluice-connect/sluice/api"
 	"github.com/sluice-connect/sluice/connectors"
 	"github.com/sluice-connect/sluice/worker/config"
+	"github.com/sluice-connect/sluice/worker/store"
 )
 
 // leaderWithin is how long a request that only the leader can serve waits for this worker to lead: a moment after its
@@ -21,7 +23,7 @@ const leaderWithin = 10 * time.Second
 // goneWithin is how long a deletion waits for the tasks to end.
 const goneWithin = 10 * time.Second
 
-// lead waits until this worker leads.
+// leading waits until this worker leads.
 func (h *Herder) leading(ctx context.Context) error {
 	if h.members.Leading() {
 		return nil
@@ -53,6 +55,18 @@ func (h *Herder) eventually(ctx context.Context, within time.Duration, cond func
 	return true
 }
 
+// alone makes one change of configurations at a time, so that what it was decided upon still holds when it is written. f must not
+// call a plugin (invariant 6).
+func (h *Herder) alone(ctx context.Context, f func() error) error {
+	select {
+	case h.writing <- struct{}{}:
+		defer func() { <-h.writing }()
+		return f()
+	case <-ctx.Done():
+		return fmt.Errorf("waiting for another change of configurations: %w", ctx.Err())
+	}
+}
+
 // Create makes a new connector.
 func (h *Herder) Create(ctx context.Context, req api.CreateRequest) (api.ConnectorInfo, error) {
 	if err := h.leading(ctx); err != nil {
@@ -62,15 +76,18 @@ func (h *Herder) Create(ctx context.Context, req api.CreateRequest) (api.Connect
 	if err != nil {
 		return api.ConnectorInfo{}, err
 	}
-	if _, exists := h.configs.Snapshot().Connectors[req.Name]; exists {
-		return api.ConnectorInfo{}, &api.Error{Status: http.StatusConflict, Message: "Connector " + req.Name + " already exists"}
-	}
 	var target *string
 	if req.InitialState != "" {
 		s := string(req.InitialState)
 		target = &s
 	}
-	if err := h.configs.PutConnector(ctx, req.Name, cfg, target); err != nil {
+	err = h.alone(ctx, func() error {
+		if _, exists := h.configs.Snapshot().Connectors[req.Name]; exists {
+			return &api.Error{Status: http.StatusConflict, Message: "Connector " + req.Name + " already exists"}
+		}
+		return h.configs.PutConnector(ctx, req.Name, cfg, target)
+	})
+	if err != nil {
 		return api.ConnectorInfo{}, err
 	}
 	h.log.Info("connector created", "connector", req.Name, "class", cfg["connector.class"])
@@ -82,7 +99,7 @@ func (h *Herder) PutConfig(ctx context.Context, name string, cfg map[string]stri
 	if err := h.leading(ctx); err != nil {
 		return api.ConnectorInfo{}, false, err
 	}
-	return h.put(ctx, name, named(name, cfg))
+	return h.put(ctx, name, named(name, cfg), nil)
 }
 
 // named completes a configuration with the connector's name.
@@ -97,13 +114,25 @@ func named(name string, cfg map[string]string) map[string]string {
 	return cfg
 }
 
-func (h *Herder) put(ctx context.Context, name string, cfg map[string]string) (api.ConnectorInfo, bool, error) {
-	old, exists := h.configs.Snapshot().Connectors[name]
-	cfg, err := h.check(ctx, cfg, old.Config)
+// errChanged says that a configuration is not any more what a change of it was based on.
+var errChanged = errors.New("the configuration has changed meanwhile")
+
+// put writes a configuration that was made of base, unless that is nil.
+func (h *Herder) put(ctx context.Context, name string, cfg, base map[string]string) (api.ConnectorInfo, bool, error) {
+	cfg, err := h.check(ctx, cfg, h.configs.Snapshot().Connectors[name].Config)
 	if err != nil {
 		return api.ConnectorInfo{}, false, err
 	}
-	if err := h.configs.PutConnector(ctx, name, cfg, nil); err != nil {
+	var old store.ConnectorRecord
+	var exists bool
+	err = h.alone(ctx, func() error {
+		old, exists = h.configs.Snapshot().Connectors[name]
+		if base != nil && !maps.Equal(base, old.Config) {
+			return errChanged
+		}
+		return h.configs.PutConnector(ctx, name, cfg, nil)
+	})
+	if err != nil {
 		return api.ConnectorInfo{}, false, err
 	}
 	h.mu.Lock()
@@ -117,20 +146,24 @@ func (h *Herder) PatchConfig(ctx context.Context, name string, patch map[string]
 	if err := h.leading(ctx); err != nil {
 		return api.ConnectorInfo{}, err
 	}
-	c, ok := h.configs.Snapshot().Connectors[name]
-	if !ok {
-		return api.ConnectorInfo{}, notFound("Connector " + name + " not found")
-	}
-	cfg := maps.Clone(c.Config)
-	for k, v := range patch {
-		if v == nil {
-			delete(cfg, k)
-		} else {
-			cfg[k] = *v
+	for {
+		c, ok := h.configs.Snapshot().Connectors[name]
+		if !ok {
+			return api.ConnectorInfo{}, notFound("Connector " + name + " not found")
+		}
+		cfg := maps.Clone(c.Config)
+		for k, v := range patch {
+			if v == nil {
+				delete(cfg, k)
+			} else {
+				cfg[k] = *v
+			}
+		}
+		info, _, err := h.put(ctx, name, cfg, c.Config) // as it is: unlike in a PUT, Kafka Connect lets a patch take or change the name
+		if !errors.Is(err, errChanged) {
+			return info, err
 		}
 	}
-	info, _, err := h.put(ctx, name, cfg) // as it is: unlike in a PUT, Kafka Connect lets a patch take or change the name
-	return info, err
 }
 
 // check refuses what is wrong with a configuration, naming every wrong key. Masked passwords stand for the stored ones.
@@ -159,17 +192,27 @@ func (h *Herder) Delete(ctx context.Context, name string) error {
 	if err := h.leading(ctx); err != nil {
 		return err
 	}
-	if _, ok := h.configs.Snapshot().Connectors[name]; !ok {
-		return notFound("Connector " + name + " not found")
-	}
-	if err := h.configs.Remove(ctx, name); err != nil {
+	err := h.alone(ctx, func() error {
+		if !h.exists(name) {
+			return notFound("Connector " + name + " not found")
+		}
+		return h.configs.Remove(ctx, name)
+	})
+	if err != nil {
 		return err
 	}
-	h.poke()
-	h.eventually(ctx, goneWithin, func() bool { return !h.runsHere(name) })
-	h.statuses.DeleteConnector(name)
+	h.poke() // the loop ends the tasks and forgets the states
+	h.eventually(ctx, goneWithin, func() bool {
+		_, known := h.statuses.Connector(name)
+		return h.exists(name) || !known && !h.runsHere(name) // or somebody has made it anew
+	})
 	h.log.Info("connector deleted", "connector", name)
 	return h.statuses.Flush(ctx)
+}
+
+func (h *Herder) exists(name string) bool {
+	_, ok := h.configs.Snapshot().Connectors[name]
+	return ok
 }
 
 func (h *Herder) runsHere(name string) bool {
@@ -185,7 +228,7 @@ func (h *Herder) runsHere(name string) bool {
 
 // SetState pauses, resumes or stops a connector.
 func (h *Herder) SetState(ctx context.Context, name string, target api.TargetState) error {
-	if _, ok := h.configs.Snapshot().Connectors[name]; !ok {
+	if !h.exists(name) {
 		return notFound("Unknown connector " + name)
 	}
 	if target == api.Stopped {
@@ -193,14 +236,20 @@ func (h *Herder) SetState(ctx context.Context, name string, target api.TargetSta
 			return err
 		}
 	}
-	if err := h.configs.PutTarget(ctx, name, string(target)); err != nil {
+	err := h.alone(ctx, func() error {
+		if !h.exists(name) {
+			return notFound("Unknown connector " + name)
+		}
+		return h.configs.PutTarget(ctx, name, string(target))
+	})
+	if err != nil {
 		return err
 	}
 	h.poke()
 	if target == api.Stopped { // what was stopped has no tasks left when the answer comes
 		h.eventually(ctx, goneWithin, func() bool {
 			c := h.configs.Snapshot().Connectors[name]
-			return len(c.Tasks) == 0 && !h.runsHere(name)
+			return c.Target != stopped || len(c.Tasks) == 0 && !h.runsHere(name) // or somebody wants something else by now
 		})
 		return h.statuses.Flush(ctx)
 	}
@@ -216,7 +265,7 @@ func (h *Herder) Restart(ctx context.Context, name string, opts api.RestartOptio
 	if err != nil {
 		return api.ConnectorStatus{}, err
 	}
-	if err := h.host.Rescan(ctx); err != nil { // a plugin that was replaced comes into use now
+	if err := h.rescan(ctx); err != nil { // a plugin that was replaced comes into use now
 		return api.ConnectorStatus{}, err
 	}
 	if !opts.OnlyFailed || status.Connector.State == stateFailed {
@@ -245,7 +294,7 @@ func (h *Herder) RestartTask(ctx context.Context, id api.TaskID) error {
 	case id.Task < 0 || id.Task >= len(c.Tasks):
 		return notFound("Unknown task: " + taskID{id.Connector, id.Task}.String())
 	}
-	if err := h.host.Rescan(ctx); err != nil {
+	if err := h.rescan(ctx); err != nil {
 		return err
 	}
 	h.mu.Lock()

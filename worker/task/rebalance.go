@@ -19,6 +19,12 @@ import (
 // New partitions are answered with an empty assignment, and assigned when the plugin has opened them and said where to
 // begin: looking up and opening take time in which the other partitions go on.
 func (r *run) rebalance(c *kafka.Consumer, ev kafka.Event) error {
+	if r.ending {
+		if r.answered {
+			time.Sleep(closingPause)
+		}
+		r.answered = true
+	}
 	var err error
 	switch e := ev.(type) {
 	case kafka.AssignedPartitions:
@@ -26,9 +32,6 @@ func (r *run) rebalance(c *kafka.Consumer, ev kafka.Event) error {
 			r.assign(e.Partitions)
 		}
 		err = c.IncrementalAssign(nil)
-		if r.ending {
-			time.Sleep(closingPause)
-		}
 	case kafka.RevokedPartitions:
 		lost := c.AssignmentLost()
 		var fetched []kafka.TopicPartition
@@ -45,9 +48,9 @@ func (r *run) rebalance(c *kafka.Consumer, ev kafka.Event) error {
 	return nil // the client ignores it
 }
 
-// closingPause lets the client end before it is polled again. One that is closed while an assignment waits to be answered sends a
-// revocation as well, and ends with the answer to the first: an answer to the second that it gets while it ends is waited for for
-// ever, one that it gets later is refused.
+// closingPause lets the client end before it gets a second answer. One that is closed while a rebalance waits to be answered sends a
+// revocation as well, and ends with the answer to the first: an answer that it gets while it ends is waited for for ever, one that
+// it gets later is refused.
 const closingPause = 100 * time.Millisecond
 
 func (r *run) assign(assigned []kafka.TopicPartition) {

@@ -65,6 +65,7 @@ type run struct {
 	pluginGone bool  // the plugin will not answer any more
 	fenced     bool  // commits are pointless
 	ending     bool  // the consumer is being closed
+	answered   bool  // a rebalance, while it is
 }
 
 func newRun(t *Task, p Plugin) *run {
