@@ -187,6 +187,15 @@ func jsonKind(raw json.RawMessage) string {
 
 // decodeObject reads the JSON object that a body is. Of a key that comes twice the last counts, as in Connect.
 func decodeObject(r *http.Request, of string) (map[string]json.RawMessage, error) {
+	raw, err := decodeBody(r, of)
+	if err != nil {
+		return nil, err
+	}
+	return bodyObject(raw, of)
+}
+
+// decodeBody reads the JSON that a body is.
+func decodeBody(r *http.Request, of string) (json.RawMessage, error) {
 	body, err := readBody(r)
 	if err != nil {
 		return nil, err
@@ -201,15 +210,30 @@ func decodeObject(r *http.Request, of string) (map[string]json.RawMessage, error
 	if err := json.Unmarshal(body, &raw); err != nil {
 		return nil, malformed(body, err)
 	}
-	raw = bytes.TrimSpace(raw)
+	return bytes.TrimSpace(raw), nil
+}
+
+func bodyObject(raw json.RawMessage, of string) (map[string]json.RawMessage, error) {
 	if kind := jsonKind(raw); kind != "an object" {
 		return nil, badRequest("the request body is %s: expected a JSON object with %s", kind, of)
 	}
 	fields := map[string]json.RawMessage{}
 	if err := json.Unmarshal(raw, &fields); err != nil {
-		return nil, malformed(body, err)
+		return nil, malformed(raw, err)
 	}
 	return fields, nil
+}
+
+// unquote is the object that a JSON string holds, and anything else as it is.
+func unquote(raw json.RawMessage) json.RawMessage {
+	var text string
+	if jsonKind(raw) != "a string" || json.Unmarshal(raw, &text) != nil {
+		return raw
+	}
+	if inner := bytes.TrimSpace([]byte(text)); json.Valid(inner) && jsonKind(inner) == "an object" {
+		return inner
+	}
+	return raw
 }
 
 // readBody reads all of a body that is within the bound.

@@ -20,10 +20,19 @@ func pluginConfig(h Herder, r *http.Request) (answer, error) {
 	return ok(list(keys)), err
 }
 
-// validate checks a configuration that may have any fault.
+// validate checks a configuration that may have any fault. It may come as a string that holds the object: that is how the
+// command line of kafka-connect-py sends it.
 func validate(h Herder, r *http.Request) (answer, error) {
 	plugin := param(r, "plugin")
-	config, err := decodeMap(r, settings)
+	body, err := decodeBody(r, settings)
+	if err != nil {
+		return answer{}, err
+	}
+	fields, err := bodyObject(unquote(body), settings)
+	if err != nil {
+		return answer{}, err
+	}
+	config, err := scalars("", fields)
 	if err != nil {
 		return answer{}, err
 	}

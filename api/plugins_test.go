@@ -145,3 +145,16 @@ func TestSetLogger(t *testing.T) {
 		})
 	}
 }
+
+func TestValidateTakesAnObjectInAString(t *testing.T) {
+	const path = "/connector-plugins/FileStreamSink/config/validate"
+	h := newFake()
+	resp, body := ask(t, newHandler(t, h, Options{}), request{method: "PUT", path: path, body: `" {\"connector.class\":\"FileStreamSink\"}"`})
+	if got, want := h.made(), []string{`Validate "FileStreamSink" {"connector.class":"FileStreamSink"}`}; resp.StatusCode != 200 || !slices.Equal(got, want) {
+		t.Errorf("answered %d %s and asked the herder %q, want %q", resp.StatusCode, body, got, want)
+	}
+	for _, other := range []string{`"x"`, `"[1]"`, `"{"`, `"\"{}\""`} {
+		expect(t, newHandler(t, newFake(), Options{}), request{method: "PUT", path: path, body: other}, 400,
+			badRequestBody("the request body is a string: expected a JSON object with configuration keys and their values"))
+	}
+}

@@ -53,6 +53,9 @@ func (g *Groups) Committed(ctx context.Context, group string) ([]GroupOffset, er
 	return out, nil
 }
 
+// ErrNoPartition says that an offset is for a partition that the cluster does not have.
+var ErrNoPartition = errors.New("the cluster has no such partition")
+
 // Alter sets offsets of a group that has no members.
 func (g *Groups) Alter(ctx context.Context, group string, offsets []GroupOffset) error {
 	ctx, cancel := bounded(ctx)
@@ -69,7 +72,10 @@ func (g *Groups) Alter(ctx context.Context, group string, offsets []GroupOffset)
 		var problems []error
 		for _, c := range res.ConsumerGroupsTopicPartitions {
 			for _, tp := range c.Partitions {
-				if tp.Error != nil {
+				switch {
+				case isCode(tp.Error, kafka.ErrUnknownTopicOrPart):
+					problems = append(problems, fmt.Errorf("%w: %s-%d", ErrNoPartition, *tp.Topic, tp.Partition))
+				case tp.Error != nil:
 					problems = append(problems, fmt.Errorf("partition %s-%d: %w", *tp.Topic, tp.Partition, tp.Error))
 				}
 			}
