@@ -44,11 +44,17 @@ func newSocketDir(parent string) (*socketDir, error) {
 		_ = os.Remove(path) // it is empty
 		return nil, fmt.Errorf("the folder for plugin sockets, %s, has a path of %d bytes; unix sockets allow %d: set sluice.run.dir to a shorter one", path, len(path), maxSocketDir)
 	}
-	lock, err := os.OpenFile(filepath.Join(path, lockName), os.O_CREATE|os.O_RDWR, 0o600)
+	// The file has its name only when it is locked: a worker that sweeps meanwhile would take it for one that was left behind.
+	unnamed := filepath.Join(path, lockName+".new")
+	lock, err := os.OpenFile(unnamed, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("locking the folder for plugin sockets: %w", err)
 	}
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	err = syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	if err == nil {
+		err = os.Rename(unnamed, filepath.Join(path, lockName))
+	}
+	if err != nil {
 		_ = lock.Close() // the error that counts is the other
 		return nil, fmt.Errorf("locking the folder for plugin sockets: %w", err)
 	}
