@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -92,8 +93,18 @@ func create(h Herder, r *http.Request) (answer, error) {
 }
 
 func created(info ConnectorInfo) answer {
-	return answer{status: http.StatusCreated, body: info, location: "/connectors/" + url.PathEscape(info.Name)}
+	return answer{status: http.StatusCreated, body: info, location: "/connectors/" + pathOf(info.Name)}
 }
+
+// pathOf is a name as Connect writes it in a path. Slashes and what looks like an escape it leaves alone.
+func pathOf(name string) string {
+	return escape.ReplaceAllString(unescaped.Replace(url.PathEscape(name)), "%$1")
+}
+
+var (
+	unescaped = strings.NewReplacer("%2F", "/", "%2C", ",", "%21", "!", "%27", "'", "%28", "(", "%29", ")", "%2A", "*")
+	escape    = regexp.MustCompile(`%25([0-9A-Fa-f]{2})`)
+)
 
 func connector(h Herder, r *http.Request) (answer, error) {
 	info, err := h.Connector(r.Context(), param(r, "connector"))

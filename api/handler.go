@@ -134,7 +134,7 @@ func (a *Handler) limit(next http.Handler) http.Handler {
 		defer cancel()
 		r = r.WithContext(ctx)
 		r.Body = http.MaxBytesReader(w, r.Body, a.maxBody)
-		if why := badPath(r.URL); why != "" {
+		if why := badPath(r); why != "" {
 			a.fail(w, r, badRequest("%s", why))
 			return
 		}
@@ -142,18 +142,32 @@ func (a *Handler) limit(next http.Handler) http.Handler {
 	})
 }
 
-// badPath says why a path cannot be that of anything.
-func badPath(u *url.URL) string {
+// badPath says why a path cannot be that of anything, in the words of Connect's server. What it takes for ambiguous cannot be
+// part of a connector's name in a path: slashes, backslashes and percent signs.
+func badPath(r *http.Request) string {
+	sent, _, _ := strings.Cut(r.RequestURI, "?")
+	raw := strings.ToUpper(r.URL.EscapedPath())
 	switch {
-	case strings.Contains(u.EscapedPath(), "//"):
+	case strings.Contains(raw, "//"):
 		return "Ambiguous URI empty segment"
-	case !utf8.ValidString(u.Path):
+	case strings.Contains(raw, "%2F"):
+		return "Ambiguous URI path separator"
+	case strings.Contains(raw, "%25"):
+		return "Ambiguous URI path encoding"
+	case dots.MatchString(raw):
+		return "Ambiguous URI path segment"
+	case !utf8.ValidString(r.URL.Path):
 		return "Bad UTF-8 encoding"
-	case strings.ContainsFunc(u.Path, func(c rune) bool { return c < ' ' || c == 0x7f }):
+	case strings.ContainsFunc(r.URL.Path, func(c rune) bool { return c < ' ' || c == 0x7f || c == '\\' }):
 		return "Suspicious Path Character"
+	case strings.ContainsAny(sent, "\"<>[]^`{|}"):
+		return "Illegal Path Character"
 	}
 	return ""
 }
+
+// dots are segments of one or two dots, of which at least one is encoded.
+var dots = regexp.MustCompile(`/(%2E|\.%2E|%2E\.|%2E%2E)(/|$)`)
 
 // recorder remembers what was answered.
 type recorder struct {

@@ -1,9 +1,12 @@
 package api
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strconv"
+	"unicode/utf16"
 )
 
 // The keys under which Connect shows the offsets of sink connectors.
@@ -31,6 +34,7 @@ type offsetValue struct {
 
 func offsets(h Herder, r *http.Request) (answer, error) {
 	all, err := h.Offsets(r.Context(), param(r, "connector"))
+	sortAsJava(all)
 	body := offsetsBody{Offsets: make([]offsetEntry, len(all))}
 	for i, o := range all {
 		body.Offsets[i].Partition.Topic, body.Offsets[i].Partition.Partition = o.Topic, o.Partition
@@ -121,7 +125,26 @@ func object(field string, raw json.RawMessage) (map[string]json.RawMessage, erro
 	return out, nil
 }
 
-// parseOffsets reads the offsets of a sink connector; numbers may be strings.
+// sortAsJava brings offsets into the order in which Connect lists them, that of a hash map of Java: clients that compare whole
+// answers have seen no other.
+func sortAsJava(offsets []PartitionOffset) {
+	buckets := uint32(16)
+	for 4*len(offsets) > 3*int(buckets) {
+		buckets *= 2
+	}
+	bucket := func(o PartitionOffset) uint32 {
+		var topic int32
+		for _, c := range utf16.Encode([]rune(o.Topic)) {
+			topic = 31*topic + int32(c)
+		}
+		hash := uint32(31*(31+o.Partition) + topic)
+		return (hash ^ hash>>16) & (buckets - 1)
+	}
+	slices.SortStableFunc(offsets, func(a, b PartitionOffset) int { return cmp.Compare(bucket(a), bucket(b)) })
+}
+
+// parseOffsets reads the offsets of a sink connector; numbers may be strings. Of a partition that comes twice the last counts,
+// as in Connect.
 func parseOffsets(entries []rawOffset) ([]PartitionOffset, error) {
 	var out []PartitionOffset
 	for _, e := range entries {
@@ -129,6 +152,7 @@ func parseOffsets(entries []rawOffset) ([]PartitionOffset, error) {
 		if err != nil {
 			return nil, err
 		}
+		out = slices.DeleteFunc(out, func(other PartitionOffset) bool { return other.Topic == o.Topic && other.Partition == o.Partition })
 		out = append(out, o)
 	}
 	return out, nil

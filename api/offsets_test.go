@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"regexp"
 	"slices"
 	"testing"
 )
@@ -95,5 +96,50 @@ func TestAlterOffsetsOfTheWrongKind(t *testing.T) {
 			h.err = &Error{Status: http.StatusNotFound, Message: "Connector g1 not found"}
 			expect(t, a, q, 404, `{"error_code":404,"message":"Connector g1 not found"}`)
 		})
+	}
+}
+
+// TestOrderOfOffsets holds the order to what Kafka Connect 4.3.1 answered for the same partitions.
+func TestOrderOfOffsets(t *testing.T) {
+	h := newRunning()
+	for _, topic := range []struct {
+		name       string
+		partitions int32
+	}{{"connect-offsets", 5}, {"golden-t", 3}, {"connect-status", 3}} {
+		for p := range topic.partitions {
+			h.offsets = append(h.offsets, PartitionOffset{Topic: topic.name, Partition: p})
+		}
+	}
+	_, body := ask(t, newHandler(t, h, Options{}), request{method: "GET", path: "/connectors/g1/offsets"})
+	var got []string
+	for _, m := range regexp.MustCompile(`"kafka_topic":"([^"]+)","kafka_partition":(\d+)`).FindAllStringSubmatch(body, -1) {
+		got = append(got, m[1]+"-"+m[2])
+	}
+	want := []string{
+		"golden-t-2", "connect-offsets-2", "golden-t-1", "connect-status-1", "connect-offsets-1", "golden-t-0",
+		"connect-status-2", "connect-offsets-0", "connect-status-0", "connect-offsets-4", "connect-offsets-3",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q\nwant %q", got, want)
+	}
+	many := make([]PartitionOffset, 100)
+	for i := range many {
+		many[i] = PartitionOffset{Topic: "t", Partition: int32(i)}
+	}
+	sortAsJava(many)
+	slices.SortFunc(many, func(a, b PartitionOffset) int { return int(a.Partition - b.Partition) })
+	for i, o := range many {
+		if o.Partition != int32(i) {
+			t.Fatalf("partition %d is lost", i)
+		}
+	}
+}
+
+func TestLastOffsetOfAPartitionCounts(t *testing.T) {
+	h := newRunning()
+	const body = `{"offsets":[{"partition":{"kafka_topic":"t","kafka_partition":0},"offset":{"kafka_offset":1}},{"partition":{"kafka_topic":"t","kafka_partition":"0"},"offset":null}]}`
+	ask(t, newHandler(t, h, Options{}), request{method: "PATCH", path: "/connectors/g1/offsets", body: body})
+	if got, want := h.made(), []string{`AlterOffsets "g1" [{"Topic":"t","Partition":0,"Offset":null}]`}; !slices.Equal(got, want) {
+		t.Errorf("asked the herder %q, want %q", got, want)
 	}
 }

@@ -7,8 +7,8 @@ import (
 )
 
 func plugins(h Herder, r *http.Request) (answer, error) {
-	q := r.URL.Query()
-	all, err := h.Plugins(r.Context(), !q.Has("connectorsOnly") || isTrue(q.Get("connectorsOnly")))
+	only := r.URL.Query().Get("connectorsOnly")
+	all, err := h.Plugins(r.Context(), only == "" || isTrue(only))
 	return ok(list(all)), err
 }
 

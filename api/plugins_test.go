@@ -15,7 +15,7 @@ func TestPlugins(t *testing.T) {
 		{"?connectorsOnly=True", "Plugins true"},
 		{"?connectorsOnly=false", "Plugins false"},
 		{"?connectorsOnly=no", "Plugins false"},
-		{"?connectorsOnly", "Plugins false"},
+		{"?connectorsOnly", "Plugins true"},
 		{"?other=1", "Plugins true"},
 	}
 	for _, tt := range tests {
@@ -33,8 +33,8 @@ func TestPluginConfigVersion(t *testing.T) {
 	h := newFake()
 	a := newHandler(t, h, Options{})
 	ask(t, a, request{method: "GET", path: "/connector-plugins/a.B/config"})
-	ask(t, a, request{method: "GET", path: "/connector-plugins/a%2FB/config?version=1.0"})
-	if got, want := h.made(), []string{`PluginConfig "a.B" ""`, `PluginConfig "a/B" "1.0"`}; !slices.Equal(got, want) {
+	ask(t, a, request{method: "GET", path: "/connector-plugins/a%20B/config?version=1.0"})
+	if got, want := h.made(), []string{`PluginConfig "a.B" ""`, `PluginConfig "a B" "1.0"`}; !slices.Equal(got, want) {
 		t.Errorf("asked the herder %q, want %q", got, want)
 	}
 }

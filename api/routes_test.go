@@ -222,8 +222,16 @@ func TestPaths(t *testing.T) {
 		{name: "no UTF-8", path: "/connectors/%ff", status: 400, body: `{"error_code":400,"message":"Bad UTF-8 encoding"}`},
 		{name: "line feed", path: "/connectors/a%0Ab", status: 400, body: `{"error_code":400,"message":"Suspicious Path Character"}`},
 		{name: "delete character", path: "/connectors/a%7F", status: 400, body: `{"error_code":400,"message":"Suspicious Path Character"}`},
-		{name: "slash in the name", path: "/connectors/a%2Fb", status: 404, body: `{"error_code":404,"message":"Connector a/b not found"}`, call: `Connector "a/b"`},
-		{name: "percent in the name", path: "/connectors/a%252Fb", status: 404, body: `{"error_code":404,"message":"Connector a%2Fb not found"}`, call: `Connector "a%2Fb"`},
+		{name: "escaped where that is not needed", path: "/connectors/%61", status: 404, body: `{"error_code":404,"message":"Connector a not found"}`, call: `Connector "a"`},
+		{name: "slash in the name", path: "/connectors/a%2Fb", status: 400, body: `{"error_code":400,"message":"Ambiguous URI path separator"}`},
+		{name: "small slash in the name", path: "/connectors/a%2fb/status", status: 400, body: `{"error_code":400,"message":"Ambiguous URI path separator"}`},
+		{name: "percent in the name", path: "/connectors/a%252Fb", status: 400, body: `{"error_code":400,"message":"Ambiguous URI path encoding"}`},
+		{name: "backslash in the name", path: "/connectors/a%5Cb", status: 400, body: `{"error_code":400,"message":"Suspicious Path Character"}`},
+		{name: "encoded dots", path: "/connectors/%2e%2E/status", status: 400, body: `{"error_code":400,"message":"Ambiguous URI path segment"}`},
+		{name: "encoded dot at the end", path: "/connectors/%2E", status: 400, body: `{"error_code":400,"message":"Ambiguous URI path segment"}`},
+		{name: "encoded dot in a name", path: "/connectors/a%2Eb", status: 404, body: `{"error_code":404,"message":"Connector a.b not found"}`},
+		{name: "brackets as they are", path: "/connectors/[a]", status: 400, body: `{"error_code":400,"message":"Illegal Path Character"}`},
+		{name: "brackets encoded", path: "/connectors/%5Ba%5D", status: 404, body: `{"error_code":404,"message":"Connector [a] not found"}`},
 		{name: "semicolon in the name", path: "/connectors/a%3Bb", status: 404, body: `{"error_code":404,"message":"Connector a;b not found"}`},
 		{name: "blank in the name", path: "/connectors/a%20b", status: 404, body: `{"error_code":404,"message":"Connector a b not found"}`},
 		{name: "plus is a plus", path: "/connectors/a+b", status: 404, body: `{"error_code":404,"message":"Connector a+b not found"}`},
@@ -293,10 +301,22 @@ func TestOptionsForTheHeaderAccept(t *testing.T) {
 	}
 }
 
+// TestLocationOfWhatNoPathCanName holds the header to Connect's, which leaves slashes and what looks like an escape alone.
+func TestLocationOfWhatNoPathCanName(t *testing.T) {
+	for name, want := range map[string]string{"a/b c": "/connectors/a/b%20c", "a%2Fb": "/connectors/a%2Fb", "a%b": "/connectors/a%25b", "100%": "/connectors/100%25"} {
+		a := newHandler(t, newFake(), Options{})
+		resp, _ := ask(t, a, request{method: "POST", path: "http://worker1:8083/connectors", body: fmt.Sprintf(`{"name":%q,"config":{}}`, name)})
+		if got := resp.Header.Get("Location"); got != "http://worker1:8083"+want {
+			t.Errorf("%s: Location %q, want %q", name, got, want)
+		}
+	}
+}
+
 func TestLocation(t *testing.T) {
 	tests := []struct{ name, want string }{
 		{"plain", "http://worker1:8083/connectors/plain"},
-		{"a/b c", "http://worker1:8083/connectors/a%2Fb%20c"},
+		{"a b+c", "http://worker1:8083/connectors/a%20b+c"},
+		{"it's (a), b!*", "http://worker1:8083/connectors/it's%20(a),%20b!*"},
 		{"ä?#", "http://worker1:8083/connectors/%C3%A4%3F%23"},
 	}
 	for _, tt := range tests {

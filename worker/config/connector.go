@@ -5,6 +5,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/sluice-connect/sluice/connectors"
@@ -112,19 +113,15 @@ func checkName(name string) error {
 	return nil
 }
 
+// controlChars lists the codes of the control characters.
 func controlChars(s string) string {
 	var codes []string
 	for _, r := range s {
 		if r < 0x20 || r >= 0x7f && r < 0xa0 {
-			codes = append(codes, "0x"+strings.ToUpper(hex(r)))
+			codes = append(codes, strconv.Itoa(int(r)))
 		}
 	}
 	return strings.Join(codes, ", ")
-}
-
-func hex(r rune) string {
-	const digits = "0123456789abcdef"
-	return string([]byte{digits[r>>4&15], digits[r&15]})
 }
 
 func checkRegex(expr string) error {

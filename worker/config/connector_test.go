@@ -26,7 +26,7 @@ func TestValidateSink(t *testing.T) {
 		{"bad regex", map[string]string{"topics": "", "topics.regex": "a("}, []string{"topics.regex: Invalid value a( for configuration topics.regex: Invalid regex"}},
 		{"dead letters among the topics", map[string]string{"errors.deadletterqueue.topic.name": "b"}, []string{"topics: The DLQ topic 'b' may not be included"}},
 		{"tasks", map[string]string{"tasks.max": "0"}, []string{"tasks.max: Invalid value 0 for configuration tasks.max: Value must be at least 1"}},
-		{"control character", map[string]string{"name": "a\x01"}, []string{"name: Invalid value a\x01 for configuration name: String may not contain control sequences but had the following ASCII chars: 0x01"}},
+		{"control character", map[string]string{"name": "a\x01"}, []string{"name: Invalid value a\x01 for configuration name: String may not contain control sequences but had the following ASCII chars: 1"}},
 		{"transformations", map[string]string{"transforms": "x"}, []string{"transforms: Invalid value x for configuration transforms: transformations are not supported"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -52,7 +52,7 @@ func (h *Herder) Offsets(ctx context.Context, name string) ([]api.PartitionOffse
 
 // AlterOffsets changes committed offsets of a stopped connector; an offset of nil removes one.
 func (h *Herder) AlterOffsets(ctx context.Context, name string, offsets []api.PartitionOffset) (string, error) {
-	group, err := h.stoppedGroup(ctx, name, "altered")
+	group, err := h.stoppedGroup(ctx, name)
 	if err != nil {
 		return "", err
 	}
@@ -85,7 +85,7 @@ func (h *Herder) AlterOffsets(ctx context.Context, name string, offsets []api.Pa
 
 // ResetOffsets forgets all offsets of a stopped connector.
 func (h *Herder) ResetOffsets(ctx context.Context, name string) (string, error) {
-	group, err := h.stoppedGroup(ctx, name, "reset")
+	group, err := h.stoppedGroup(ctx, name)
 	if err != nil {
 		return "", err
 	}
@@ -96,7 +96,7 @@ func (h *Herder) ResetOffsets(ctx context.Context, name string) (string, error) 
 }
 
 // stoppedGroup waits until nobody can commit to the connector's group any more.
-func (h *Herder) stoppedGroup(ctx context.Context, name, verb string) (string, error) {
+func (h *Herder) stoppedGroup(ctx context.Context, name string) (string, error) {
 	if err := h.leading(ctx); err != nil {
 		return "", err
 	}
@@ -107,7 +107,7 @@ func (h *Herder) stoppedGroup(ctx context.Context, name, verb string) (string, e
 	case c.Target != stopped || len(c.Tasks) != 0:
 		return "", &api.Error{
 			Status:  http.StatusBadRequest,
-			Message: "Connectors must be in the STOPPED state before their offsets can be " + verb + ". This can be done for the specified connector by issuing a 'PUT' request to the '/connectors/" + name + "/stop' endpoint",
+			Message: "Connectors must be in the STOPPED state before their offsets can be modified. This can be done for the specified connector by issuing a 'PUT' request to the '/connectors/" + name + "/stop' endpoint",
 		}
 	}
 	group := h.group(c.Config)

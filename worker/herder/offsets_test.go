@@ -46,10 +46,10 @@ func TestOffsets(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err := w.AlterOffsets(t.Context(), "d", []api.PartitionOffset{offset("days", 0, 1)})
-		if status(err) != http.StatusBadRequest || !strings.Contains(err.Error(), "STOPPED state before their offsets can be altered") {
+		if status(err) != http.StatusBadRequest || !strings.Contains(err.Error(), "STOPPED state before their offsets can be modified") {
 			t.Errorf("altering offsets when %s: %v", target, err)
 		}
-		if _, err := w.ResetOffsets(t.Context(), "d"); status(err) != http.StatusBadRequest || !strings.Contains(err.Error(), "can be reset") {
+		if _, err := w.ResetOffsets(t.Context(), "d"); status(err) != http.StatusBadRequest || !strings.Contains(err.Error(), "can be modified") {
 			t.Errorf("resetting offsets when %s: %v", target, err)
 		}
 	}

@@ -29,7 +29,7 @@ func TestValidation(t *testing.T) {
 			"connector.class": "Failed to find any class that implements Connector and which name matches org.example.Nothing, available connectors are: " + diaryClass,
 		}},
 		{"path as class", b.connector("days", "connector.class", filepath.Join(s.plugins, "diary")), map[string]string{"connector.class": "Failed to find any class"}},
-		{"control character", b.connector("days", "name", "a\tb"), map[string]string{"name": "String may not contain control sequences but had the following ASCII chars: 0x09"}},
+		{"control character", b.connector("days", "name", "a\tb"), map[string]string{"name": "String may not contain control sequences but had the following ASCII chars: 9"}},
 		{"no topics", b.connector("days", "topics", ""), map[string]string{
 			"topics": "Must configure one of topics or topics.regex", "topics.regex": "Must configure one of topics or topics.regex",
 		}},
