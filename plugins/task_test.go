@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -310,27 +309,30 @@ func TestMalformedBatch(t *testing.T) {
 }
 
 func TestStopAtItsDeadline(t *testing.T) {
-	free := make(chan struct{})
-	var wg sync.WaitGroup
-	wg.Add(1)
-	f := &fakeSink{write: func(context.Context, connectors.Ack, *connectors.Batch) error { defer wg.Done(); <-free; return nil }} // does not heed its context
+	began, free, ended := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	f := &fakeSink{write: func(context.Context, connectors.Ack, *connectors.Batch) error { // does not heed its context
+		close(began)
+		<-free
+		close(ended)
+		return nil
+	}}
 	client, _ := serve(t, f)
 	task, e := begin(t, client, 0)
 	open(t, task, 1, p0)
 	send(t, task, 1, 0, 1)
-	until(e, "opened", any1[Opened])
+	<-began
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
-	began := time.Now()
+	since := time.Now()
 	if err := task.Stop(ctx); connectors.CodeOf(err) != connectors.CodeRetriable {
 		t.Error(err)
 	}
-	if took := time.Since(began); took > 2*time.Second {
+	if took := time.Since(since); took > 2*time.Second {
 		t.Errorf("took %s", took)
 	}
 	eventually(t, "the end of the stream", func() bool { e.mu.Lock(); defer e.mu.Unlock(); return e.err != nil })
 	close(free)
-	wg.Wait()
+	<-ended
 }
 
 func TestWorkerThatGoesAway(t *testing.T) {
