@@ -21,7 +21,7 @@ func TestTopicsChange(t *testing.T) {
 	before, after := fmt.Sprintf("before-%d", suffix), fmt.Sprintf("after-%d", suffix)
 	p := startPipeline(t, s.KafkaBootstrap(), before)
 	second := startPipeline(t, s.KafkaBootstrap(), after) // for its page
-	name := fmt.Sprintf("change/topics %d", suffix)
+	name := fmt.Sprintf("change topics %d", suffix)
 	cfg := map[string]string{
 		"connector.class": "FileStreamSink", "tasks.max": "2", "topics": before, "file": filepath.Join(p.dir, "out"),
 	}

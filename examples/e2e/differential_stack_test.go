@@ -1,0 +1,177 @@
+//go:build stack
+
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/sluice-connect/sluice/examples/stack"
+)
+
+// A real Kafka Connect and sluice, on one Kafka, get the same requests one after the other and give the same answers, but for those
+// differences that differentialCases has a reason for. The one is through before the other begins: connectors of one name share
+// a consumer group.
+func TestSameAnswersAsKafkaConnect(t *testing.T) {
+	s := stack.Shared(t, stack.Kafka, stack.Connect)
+	name := fmt.Sprintf("diff-%d", seed(t).Uint32())
+	fill(t, s.KafkaBootstrap(), name)
+	connect := &differ{t: t, url: s.ConnectURL(), name: name, dir: t.TempDir()}
+	sluice := &differ{t: t, url: startPipeline(t, s.KafkaBootstrap(), "").rest, name: name, dir: connect.dir}
+	want, got := connect.run(), sluice.run()
+	for i, c := range differentialCases {
+		why := want[i].difference(got[i])
+		switch {
+		case why != "" && c.differs == "":
+			t.Errorf("%s %s %s: %s", c.method, c.path, c.body, why)
+		case why == "" && c.differs != "":
+			t.Errorf("%s %s %s is answered as by Kafka Connect: take away the reason why it is not", c.method, c.path, c.body)
+		}
+	}
+}
+
+// fill makes a topic of three partitions with a record in each.
+func fill(t *testing.T, bootstrap, topic string) {
+	t.Helper()
+	client, err := kgo.NewClient(kgo.SeedBrokers(bootstrap), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	if _, err := kadm.NewClient(client).CreateTopic(t.Context(), 3, 1, nil, topic); err != nil {
+		t.Fatal(err)
+	}
+	for p := range int32(3) {
+		r := &kgo.Record{Topic: topic, Partition: p, Value: []byte(`{"n":1}`)}
+		if err := client.ProduceSync(t.Context(), r).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// differ sends the cases to one worker.
+type differ struct {
+	t              *testing.T
+	url, name, dir string
+}
+
+func (d *differ) run() []reply {
+	d.t.Helper()
+	d.t.Cleanup(func() { d.send("DELETE", "/connectors/NAME", "", "") }) // for a run that broke off
+	replies := make([]reply, len(differentialCases))
+	for i, c := range differentialCases {
+		if c.until == "" {
+			replies[i] = d.send(c.method, c.path, c.body, c.contentType)
+			continue
+		}
+		eventually(d.t, time.Minute, c.method+" "+c.path+" of "+d.url, func() error {
+			if replies[i] = d.send(c.method, c.path, c.body, c.contentType); !strings.Contains(replies[i].body, c.until) {
+				return fmt.Errorf("answered %s, which lacks %s", replies[i].body, c.until)
+			}
+			return nil
+		})
+	}
+	return replies
+}
+
+// reply is an answer, without what must differ.
+type reply struct {
+	status                int
+	contentType, location string
+	body                  string
+}
+
+// SINK stands for a configuration in bodies, NAME for the connector's name, and the topic's.
+func (d *differ) send(method, path, body, contentType string) reply {
+	d.t.Helper()
+	config := fmt.Sprintf(`"connector.class":"org.apache.kafka.connect.file.FileStreamSinkConnector","topics":"NAME","file":%q,`+
+		`"key.converter":"org.apache.kafka.connect.storage.StringConverter","value.converter":"org.apache.kafka.connect.storage.StringConverter"`,
+		filepath.Join(d.dir, "out.txt"))
+	fill := strings.NewReplacer("NAME", d.name)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, method, d.url+fill.Replace(path), strings.NewReader(fill.Replace(strings.ReplaceAll(body, "SINK", config))))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	if body != "" || contentType != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if contentType != "" {
+		req.Header.Set("Content-Type", contentType)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return reply{resp.StatusCode, resp.Header.Get("Content-Type"), strings.TrimPrefix(resp.Header.Get("Location"), d.url), string(b)}
+}
+
+// difference says in which way another answer is another one; empty: in none. What is no JSON may be in other words.
+func (r reply) difference(o reply) string {
+	var a, b any
+	isJSON := json.Unmarshal([]byte(r.body), &a) == nil
+	switch {
+	case r.status != o.status:
+		return fmt.Sprintf("answered %d %s, Kafka Connect says %d %s", o.status, o.body, r.status, r.body)
+	case r.location != o.location:
+		return fmt.Sprintf("Location %s, Kafka Connect says %s", o.location, r.location)
+	case !isJSON:
+		return ""
+	case r.contentType != o.contentType:
+		return fmt.Sprintf("Content-Type %s, Kafka Connect says %s", o.contentType, r.contentType)
+	}
+	if err := json.Unmarshal([]byte(o.body), &b); err != nil {
+		return fmt.Sprintf("answered %s: %v", o.body, err)
+	}
+	if a, b = comparable("", a), comparable("", b); !reflect.DeepEqual(a, b) {
+		return fmt.Sprintf("answered\n%v\nKafka Connect says\n%v", b, a)
+	}
+	return ""
+}
+
+var address = regexp.MustCompile(`127\.0\.0\.1:\d+`)
+
+// comparable is JSON without what is each worker's own: its address, versions and ids, and the texts of documentation.
+func comparable(key string, v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		out := map[string]any{}
+		for k, e := range v {
+			if !slices.Contains([]string{"order", "last_modified", "documentation"}, k) {
+				out[k] = comparable(k, e)
+			}
+		}
+		return out
+	case []any:
+		out := make([]any, len(v))
+		for i, e := range v {
+			out[i] = comparable("", e)
+		}
+		return out
+	case string:
+		if slices.Contains([]string{"worker_id", "version", "commit"}, key) {
+			return "its own"
+		}
+		return address.ReplaceAllString(v, "worker")
+	}
+	return v
+}
