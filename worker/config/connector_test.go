@@ -103,3 +103,17 @@ func TestNotes(t *testing.T) {
 		t.Fatalf("%q", got)
 	}
 }
+
+func TestNamesOfSecrets(t *testing.T) {
+	secret := []string{
+		"connection.password", "Db.PassWd", "aws.secret.access.key", "gcs.credentials", "sasl.jaas.config", "api.key", "apiKey", "x.api-key", "x.api_key",
+		"bearer.auth", "token", "auth.token", "token.value", "ssl.key.pem", "ssl.keystore.key",
+	}
+	plain := []string{"topics", "tokenizer", "x.tokens", "key.converter", "ssl.keystore.location", "ssl.keystore.keys", "pass", "file"}
+	for _, key := range slices.Concat(secret, plain) {
+		shown := Mask(map[string]string{key: "v"}, nil)[key]
+		if want := slices.Contains(secret, key); want != (shown == connectors.MaskedValue) {
+			t.Errorf("%s is shown as %s", key, shown)
+		}
+	}
+}
