@@ -22,8 +22,9 @@ func Define(keys ...AnyKey) ConfigDef {
 		if _, twice := d.index[k.def.Name]; twice {
 			panic("configuration key " + k.def.Name + " is declared twice")
 		}
-		order[k.def.Group]++
-		k.def.OrderInGroup = order[k.def.Group]
+		if order[k.def.Group]++; k.def.OrderInGroup == 0 {
+			k.def.OrderInGroup = order[k.def.Group]
+		}
 		d.keys = append(d.keys, &k)
 		d.index[k.def.Name] = &k
 	}
@@ -102,7 +103,7 @@ func (d ConfigDef) parse(raw map[string]string) (map[string]any, []ConfigValue) 
 			val, err := k.parse(text)
 			if err != nil {
 				v.Errors = append(v.Errors, "Invalid value "+shown+" for configuration "+k.def.Name+": "+err.Error())
-				val, shown = nil, "null" // as Kafka does, which goes on to check what it could not read
+				val, shown, v.Value = nil, "null", nil // as Kafka does, which goes on to check what it could not read
 			}
 			for _, check := range k.checks {
 				if err := check(val); err != nil {

@@ -17,6 +17,7 @@ type Type string
 const (
 	TypeBoolean  Type = "BOOLEAN"
 	TypeString   Type = "STRING"
+	TypeShort    Type = "SHORT"
 	TypeInt      Type = "INT"
 	TypeLong     Type = "LONG"
 	TypeDouble   Type = "DOUBLE"
@@ -132,6 +133,9 @@ func Dependents(names ...string) KeyOption { return func(k *key) { k.def.Depende
 
 // Recommend offers values without forbidding others.
 func Recommend(values ...string) KeyOption { return func(k *key) { k.def.Recommended = values } }
+
+// InOrder is the place within the group, where that does not follow from the order of the declarations.
+func InOrder(n int) KeyOption { return func(k *key) { k.def.OrderInGroup = n } }
 
 // Ignored accepts the key for compatibility and says why it has no effect.
 func Ignored(why string) KeyOption { return func(k *key) { k.def.Ignored = why } }
@@ -278,6 +282,17 @@ func Int(name, doc string, opts ...KeyOption) Key[int] {
 			return 0, errors.New("Not a number of type INT")
 		}
 		return int(n), nil
+	})
+}
+
+// Short declares a key with a 16-bit integer.
+func Short(name, doc string, opts ...KeyOption) Key[int16] {
+	return declare(name, TypeShort, doc, opts, func(s string) (int16, error) {
+		n, err := strconv.ParseInt(strings.TrimSpace(s), 10, 16)
+		if err != nil {
+			return 0, errors.New("Not a number of type SHORT")
+		}
+		return int16(n), nil
 	})
 }
 

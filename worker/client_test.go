@@ -40,7 +40,7 @@ func TestClient(t *testing.T) {
 		}
 	}
 
-	const name = "büro/1 100%"
+	const name = "büro 1 + ~"
 	d.produce("events", "a", "b", "c")
 	server, err := c.Server(ctx)
 	if check("server", err); server.KafkaClusterID == "" {

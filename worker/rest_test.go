@@ -130,7 +130,7 @@ func TestPropertiesSecureREST(t *testing.T) {
 			if err != nil {
 				return
 			}
-			defer resp.Body.Close() //nolint:errcheck // nothing is lost with it
+			defer resp.Body.Close()
 			if resp.StatusCode != tt.want || resp.Header.Get("X-Frame-Options") != "DENY" || resp.TLS.Version != tls.VersionTLS13 {
 				t.Errorf("answered %d with %v over TLS %x, want %d", resp.StatusCode, resp.Header, resp.TLS.Version, tt.want)
 			}

@@ -26,8 +26,7 @@ func fenced(op string) *connectors.Error {
 
 // failure says what went wrong with HDFS in the user's words.
 func failure(op string, err error) *connectors.Error {
-	var own *connectors.Error
-	if errors.As(err, &own) {
+	if own, ok := errors.AsType[*connectors.Error](err); ok {
 		return own
 	}
 	if errors.Is(err, context.Canceled) {

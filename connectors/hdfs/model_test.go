@@ -332,6 +332,7 @@ func TestExactlyOnceAgainstModel(t *testing.T) {
 }
 
 func exactlyOnce(t *testing.T, rt *rapid.T, mode string) {
+	t.Helper()
 	const total = 60
 	m := newModel()
 	buffer := rapid.SampledFrom([]string{"65536"}).Draw(rt, "buffer")
@@ -359,7 +360,7 @@ func exactlyOnce(t *testing.T, rt *rapid.T, mode string) {
 			rt.Fatalf("%d records are stored, %d were reported durable", len(got), committed)
 		}
 	}
-	for lives := 0; lives < 40; lives++ {
+	for range 40 {
 		v := &view{m: m}
 		tk.open = func() filesystem { return v }
 		a := newAcks()

@@ -2,6 +2,7 @@ package hdfs
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/sluice-connect/sluice/connectors"
@@ -45,7 +46,7 @@ var (
 		connectors.Group(groupStorage), connectors.Default("logs"), connectors.NonEmpty())
 	fileDelim = connectors.String("file.delim", "Between topic, partition and offsets in the names of files.",
 		connectors.Group(groupStorage), connectors.Default("+"), connectors.Check("one of + - _ ~ =", func(s string) error {
-			if len(s) != 1 || !strings.Contains("+-_~=", s) {
+			if len(s) != 1 || !strings.ContainsAny(s, "+-_~=") {
 				return errors.New("String must be one of +, -, _, ~, =")
 			}
 			return nil
@@ -158,14 +159,13 @@ func ignored() []connectors.AnyKey {
 }
 
 func definition() connectors.ConfigDef {
-	keys := []connectors.AnyKey{
+	return connectors.Define(slices.Concat([]connectors.AnyKey{
 		storeURL, hdfsURL, confDir, user, timeout,
 		topicsDir, logsDir, fileDelim, dirDelim, zeroPad, captureGroups,
 		formatClass, bytesExtension, bytesSeparator, onNull,
 		flushSize, rotateInterval, rotateSchedule, timezone, retryBackoff,
 		writeMode, bufferBytes, fileBytes, partitioner, kerberos,
-	}
-	return connectors.Define(append(keys, ignored()...)...)
+	}, ignored())...)
 }
 
 func lastPart(class string) string { return class[strings.LastIndexByte(class, '.')+1:] }

@@ -69,7 +69,7 @@ func parseURL(s string) (location, error) {
 		return location{local: true, root: path.Clean(folder)}, nil
 	case "hdfs":
 		l := location{root: path.Clean(folder)}
-		for _, a := range strings.Split(host, ",") {
+		for a := range strings.SplitSeq(host, ",") {
 			if a = strings.TrimSpace(a); a == "" || strings.ContainsAny(a, " @") {
 				return location{}, errors.New("URL must name a namenode, like hdfs://namenode:8020")
 			}

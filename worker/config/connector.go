@@ -14,21 +14,21 @@ import (
 // The keys that every sink connector has, by Kafka Connect's names, groups and defaults.
 var (
 	Name      = connectors.String("name", "Globally unique name of the connector.", connectors.Required(), common, high, connectors.Display("Connector name"), connectors.Check("non-empty string without ISO control characters", checkName))
-	ClassKey  = connectors.ClassName("connector.class", "Name or alias of the connector's class, or the name of a sluice sink.", connectors.Required(), common, high, connectors.WithWidth(connectors.WidthLong), connectors.Display("Connector class"))
+	ClassKey  = connectors.String("connector.class", "Name or alias of the connector's class, or the name of a sluice sink.", connectors.Required(), common, high, connectors.WithWidth(connectors.WidthLong), connectors.Display("Connector class"))
 	PluginVer = connectors.String("connector.plugin.version", "Version of the connector.", common, connectors.Display("Connector version"))
 	TasksMax  = connectors.Int("tasks.max", "Most tasks to use for this connector.", connectors.Default("1"), common, high, connectors.WithWidth(connectors.WidthShort), connectors.Display("Tasks max"), connectors.AtLeast(1))
 	Enforce   = connectors.Bool("tasks.max.enforce", "Accepted; a sluice connector never makes more tasks than tasks.max.", connectors.Default("true"), common, low, connectors.WithWidth(connectors.WidthShort), connectors.Display("Enforce tasks max"))
 
-	KeyConverter      = connectors.ClassName("key.converter", "Converter of record keys; the worker's where none is given.", common, low, connectors.Display("Key converter class"))
-	KeyConverterVer   = connectors.String("key.converter.plugin.version", "Version of the key converter.", common, low, connectors.Display("Key converter version"))
-	ValueConverter    = connectors.ClassName("value.converter", "Converter of record values; the worker's where none is given.", common, low, connectors.Display("Value converter class"))
-	ValueConverterVer = connectors.String("value.converter.plugin.version", "Version of the value converter.", common, low, connectors.Display("Value converter version"))
-	HeaderConverter   = connectors.ClassName("header.converter", "Converter of record headers; they pass unchanged.", common, low, connectors.Display("Header converter class"))
-	HeaderVer         = connectors.String("header.converter.plugin.version", "Version of the header converter.", common, low, connectors.Display("Header converter version"))
+	KeyConverter      = connectors.ClassName("key.converter", "Converter of record keys; the worker's where none is given.", common, low, short, connectors.Display("Key converter class"))
+	KeyConverterVer   = connectors.String("key.converter.plugin.version", "Version of the key converter.", common, low, short, connectors.Display("Key converter version"))
+	ValueConverter    = connectors.ClassName("value.converter", "Converter of record values; the worker's where none is given.", common, low, short, connectors.Display("Value converter class"))
+	ValueConverterVer = connectors.String("value.converter.plugin.version", "Version of the value converter.", common, low, short, connectors.Display("Value converter version"))
+	HeaderConverter   = connectors.ClassName("header.converter", "Converter of record headers; they pass unchanged.", common, low, short, connectors.Display("Header converter class"))
+	HeaderVer         = connectors.String("header.converter.plugin.version", "Version of the header converter.", common, low, short, connectors.Display("Header converter version"))
 
-	Transforms   = connectors.List("transforms", "Aliases of transformations.", connectors.Default(""), connectors.Group("Transforms"), low, connectors.WithWidth(connectors.WidthLong), connectors.Display("Transforms"), connectors.Check("no transformations", notYet("transformations")))
-	Predicates   = connectors.List("predicates", "Aliases of predicates for transformations.", connectors.Default(""), connectors.Group("Predicates"), low, connectors.WithWidth(connectors.WidthLong), connectors.Display("Predicates"))
-	ActionReload = connectors.String("config.action.reload", "What to do when a value from outside changes: restart or none.", connectors.Default("restart"), common, low, connectors.Display("Reload Action"), connectors.OneOf("none", "restart"))
+	Transforms   = connectors.List("transforms", "Aliases of transformations.", connectors.Default(""), connectors.Group("Transforms"), connectors.InOrder(12), low, connectors.WithWidth(connectors.WidthLong), connectors.Display("Transforms"), connectors.Check("no transformations", notYet("transformations")))
+	Predicates   = connectors.List("predicates", "Aliases of predicates for transformations.", connectors.Default(""), connectors.Group("Predicates"), connectors.InOrder(13), low, connectors.WithWidth(connectors.WidthLong), connectors.Display("Predicates"))
+	ActionReload = connectors.String("config.action.reload", "What to do when a value from outside changes: restart or none.", connectors.Default("restart"), common, connectors.InOrder(14), low, connectors.Display("Reload Action"), connectors.Check("[none, restart]", oneOf("none", "restart")))
 
 	RetryTimeout = connectors.Long("errors.retry.timeout", "Longest time in milliseconds that a failed conversion is tried again.", connectors.Default("0"), handling, connectors.Display("Retry Timeout for Errors"))
 	RetryDelay   = connectors.Long("errors.retry.delay.max.ms", "Longest pause between such tries.", connectors.Default("60000"), handling, connectors.Display("Maximum Delay Between Retries for Errors"))
@@ -36,11 +36,11 @@ var (
 	LogErrors    = connectors.Bool("errors.log.enable", "Whether each error is logged.", connectors.Default("false"), handling, connectors.WithWidth(connectors.WidthShort), connectors.Display("Log Errors"))
 	LogMessages  = connectors.Bool("errors.log.include.messages", "Whether the log shows the record that failed.", connectors.Default("false"), handling, connectors.WithWidth(connectors.WidthShort), connectors.Display("Log Error Details"))
 
-	Topics      = connectors.List("topics", "Topics to consume, between commas.", connectors.Default(""), common, high, connectors.WithWidth(connectors.WidthLong), connectors.Display("Topics"))
-	TopicsRegex = connectors.String("topics.regex", "Regular expression that names the topics to consume; it must match whole names.", connectors.Default(""), common, high, connectors.WithWidth(connectors.WidthLong), connectors.Display("Topics regex"), connectors.Check("valid regex", checkRegex))
+	Topics      = connectors.List("topics", "Topics to consume, between commas.", connectors.Default(""), common, connectors.InOrder(4), high, connectors.WithWidth(connectors.WidthLong), connectors.Display("Topics"))
+	TopicsRegex = connectors.String("topics.regex", "Regular expression that names the topics to consume; it must match whole names.", connectors.Default(""), common, connectors.InOrder(4), high, connectors.WithWidth(connectors.WidthLong), connectors.Display("Topics regex"), connectors.Check("valid regex", checkRegex))
 
 	DeadLetterTopic       = connectors.String("errors.deadletterqueue.topic.name", "Topic for records that cannot be processed; used with errors.tolerance=all.", connectors.Default(""), handling, connectors.Display("Dead Letter Queue Topic Name"))
-	DeadLetterReplication = connectors.Int("errors.deadletterqueue.topic.replication.factor", "Replication of that topic where it has to be created.", connectors.Default("3"), handling, connectors.Display("Dead Letter Queue Topic Replication Factor"))
+	DeadLetterReplication = connectors.Short("errors.deadletterqueue.topic.replication.factor", "Replication of that topic where it has to be created.", connectors.Default("3"), handling, connectors.Display("Dead Letter Queue Topic Replication Factor"))
 	DeadLetterContext     = connectors.Bool("errors.deadletterqueue.context.headers.enable", "Whether dead letters carry headers that say what went wrong.", connectors.Default("false"), handling, connectors.Display("Enable Error Context Headers"))
 )
 
@@ -49,6 +49,7 @@ var (
 	handling = connectors.Group("Error Handling")
 	high     = connectors.WithImportance(connectors.High)
 	low      = connectors.WithImportance(connectors.Low)
+	short    = connectors.WithWidth(connectors.WidthShort)
 )
 
 // SinkDef declares the keys that every sink connector has.
@@ -81,10 +82,10 @@ func ValidateSink(raw map[string]string) []connectors.ConfigValue {
 	}
 	if dlq := strings.TrimSpace(raw["errors.deadletterqueue.topic.name"]); dlq != "" {
 		if slices.Contains(list, dlq) {
-			add("topics", "The DLQ topic '"+dlq+"' may not be included in the list of topics (topics="+raw["topics"]+") consumed by the connector")
+			add("topics", "The DLQ topic '"+dlq+"' may not be included in the list of topics ('topics=["+strings.Join(list, ", ")+"]') consumed by the connector")
 		}
 		if re, err := regexp.Compile("^(?:" + regex + ")$"); regex != "" && err == nil && re.MatchString(dlq) {
-			add("topics.regex", "The DLQ topic '"+dlq+"' may not be included in the regex matching the topics (topics.regex="+regex+") consumed by the connector")
+			add("topics.regex", "The DLQ topic '"+dlq+"' may not be matched by the regex for the topics ('topics.regex="+regex+"') consumed by the connector")
 		}
 	}
 	return values
@@ -131,14 +132,21 @@ func checkRegex(expr string) error {
 	return nil
 }
 
+// oneOf is for keys whose values Kafka Connect takes in one spelling only.
+func oneOf(values ...string) func(string) error {
+	return func(v string) error {
+		if slices.Contains(values, v) {
+			return nil
+		}
+		return errors.New("String must be one of: " + strings.Join(values, ", "))
+	}
+}
+
 func checkTolerance(v string) error {
-	switch strings.ToLower(v) {
-	case "none":
-		return nil
-	case "all":
+	if v == "all" {
 		return errors.New("this version of sluice stops at a bad record rather than dropping it; use none")
 	}
-	return errors.New("String must be one of: none, all")
+	return oneOf("none", "all")(v)
 }
 
 func notYet(what string) func(string) error {

@@ -3,6 +3,7 @@ package herder_test
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -37,7 +38,7 @@ func TestKilledPluginStartsAgain(t *testing.T) {
 		}
 		s.running(w, "d", 2)
 		for p := range int32(2) {
-			s.arrive(b, "days", p, fmt.Sprint(round))
+			s.arrive(b, "days", p, strconv.Itoa(round))
 		}
 	}
 }

@@ -2,6 +2,7 @@ package herder
 
 import (
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/sluice-connect/sluice/connectors"
@@ -35,13 +36,8 @@ func (r *restarts) next(code connectors.Code, crashed bool, lasted time.Duration
 		r.count = 0
 	}
 	if crashed {
-		recent := r.crashes[:0]
-		for _, t := range r.crashes {
-			if now.Sub(t) < crashWindow {
-				recent = append(recent, t)
-			}
-		}
-		r.crashes = append(recent, now)
+		r.crashes = slices.DeleteFunc(r.crashes, func(t time.Time) bool { return now.Sub(t) >= crashWindow })
+		r.crashes = append(r.crashes, now)
 	}
 	switch {
 	case crashed && (!r.policy.Crash || len(r.crashes) > r.policy.CrashLimit):

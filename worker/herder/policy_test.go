@@ -44,8 +44,10 @@ func TestPolicy(t *testing.T) {
 			{connectors.CodeFatal, true, crashWindow, time.Hour, true, 0},
 		}},
 		{"a long life is no excuse for crashes", all, []failure{
-			{connectors.CodeFatal, true, 0, time.Minute, true, 0}, {connectors.CodeFatal, true, time.Minute, time.Minute, true, 0},
-			{connectors.CodeFatal, true, time.Minute, time.Minute, true, 0}, {connectors.CodeFatal, true, time.Minute, time.Minute, false, 0},
+			{connectors.CodeFatal, true, 0, time.Minute, true, 0},
+			{connectors.CodeFatal, true, time.Minute, time.Minute, true, 0},
+			{connectors.CodeFatal, true, time.Minute, time.Minute, true, 0},
+			{connectors.CodeFatal, true, time.Minute, time.Minute, false, 0},
 		}},
 		{"crashes only", Policy{Crash: true, MaxPause: time.Second, CrashLimit: 3}, []failure{
 			{connectors.CodeRetriable, false, 0, 0, false, 0}, {connectors.CodeUnauthorized, false, 0, 0, false, 0}, crash(true, 0),

@@ -91,9 +91,7 @@ func (p *processes) release(s *sharedProcess) {
 	if p.current[s.key] == s {
 		delete(p.current, s.key)
 	}
-	p.ending.Add(1)
-	go func() {
-		defer p.ending.Done()
+	p.ending.Go(func() {
 		<-s.ready // the launch that is under way has a deadline of its own
 		if s.err != nil {
 			return
@@ -101,7 +99,7 @@ func (p *processes) release(s *sharedProcess) {
 		ctx, cancel := context.WithTimeout(context.Background(), p.grace)
 		defer cancel()
 		_ = s.Stop(ctx) // it is killed when it does not end by itself; how it ended is in its log
-	}()
+	})
 }
 
 // close waits for processes that are ending.

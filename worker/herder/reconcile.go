@@ -216,9 +216,7 @@ func (h *Herder) reconcileTasks(ctx context.Context, snap *store.ConfigSnapshot,
 			r.after = prev.done // two runners of one task never overlap
 		}
 		h.tasks[id] = r
-		h.runners.Add(1)
-		go func() {
-			defer h.runners.Done()
+		h.runners.Go(func() {
 			r.run(ctx)
 			h.mu.Lock()
 			if h.tasks[id] == r {
@@ -226,7 +224,7 @@ func (h *Herder) reconcileTasks(ctx context.Context, snap *store.ConfigSnapshot,
 			}
 			h.mu.Unlock()
 			h.countStates(id.connector)
-		}()
+		})
 	}
 }
 

@@ -161,7 +161,7 @@ func (r *taskRunner) run(ctx context.Context) {
 		}
 
 		began := time.Now()
-		err, crashed := r.once(actx, d)
+		crashed, err := r.once(actx, d)
 		cancel()
 		r.mu.Lock()
 		r.attempt, r.task = nil, nil
@@ -204,15 +204,15 @@ func (r *taskRunner) wait(ctx context.Context, pause time.Duration, again bool, 
 }
 
 // once runs the task until it fails or its context ends.
-func (r *taskRunner) once(ctx context.Context, d desired) (err error, crashed bool) {
+func (r *taskRunner) once(ctx context.Context, d desired) (crashed bool, err error) {
 	h := r.h
 	cfg, err := h.taskConfig(r, d)
 	if err != nil {
-		return err, false
+		return false, err
 	}
 	resolved, err := config.Resolve(d.config)
 	if err != nil {
-		return connectors.Misconfigured("starting task "+r.id.String(), err, "provide the value and restart the task"), false
+		return false, connectors.Misconfigured("starting task "+r.id.String(), err, "provide the value and restart the task")
 	}
 	key := r.id.connector
 	if h.worker.IsolateTasks {
@@ -226,11 +226,11 @@ func (r *taskRunner) once(ctx context.Context, d desired) (err error, crashed bo
 		h.poke() // the connector's status shows it
 	}
 	if err != nil {
-		return connectors.Misconfigured("starting task "+r.id.String(), err, "put the plugin into a folder of plugin.path and restart the task"), false
+		return false, connectors.Misconfigured("starting task "+r.id.String(), err, "put the plugin into a folder of plugin.path and restart the task")
 	}
 	proc, err := h.plugins.acquire(lctx, key, h.edition(r.id.connector, plugin), plugin)
 	if err != nil {
-		return connectors.AsError("starting plugin of connector "+r.id.connector, err), isCrash(err)
+		return isCrash(err), connectors.AsError("starting plugin of connector "+r.id.connector, err)
 	}
 	defer h.plugins.release(proc)
 
@@ -244,7 +244,7 @@ func (r *taskRunner) once(ctx context.Context, d desired) (err error, crashed bo
 	t, err := task.New(cfg)
 	if err != nil {
 		_ = pt.Stop(lctx) // the failure that matters is the other one
-		return err, false
+		return false, err
 	}
 	r.mu.Lock()
 	r.task = t
@@ -264,31 +264,31 @@ func (r *taskRunner) once(ctx context.Context, d desired) (err error, crashed bo
 		err = serr
 	}
 	if err == nil {
-		return nil, false
+		return false, nil
 	}
 	return r.explain(ctx, proc.Process, err)
 }
 
 // explain finds out whether a failure is the death of the plugin, whose own story is then the better one. The stream of a plugin that
 // dies breaks before its process is seen to have ended, so a process that does not answer any more is waited for.
-func (r *taskRunner) explain(ctx context.Context, p *pluginhost.Process, err error) (error, bool) {
+func (r *taskRunner) explain(ctx context.Context, p *pluginhost.Process, err error) (crashed bool, _ error) {
 	if code := connectors.CodeOf(err); code != connectors.CodeRetriable && code != connectors.CodeFatal {
-		return err, false
+		return false, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, diedWithin)
 	defer cancel()
 	if _, silent := p.Client().Describe(ctx); silent == nil {
-		return err, false
+		return false, err
 	}
 	select {
 	case <-p.Done():
 	case <-ctx.Done():
-		return err, false
+		return false, err
 	}
 	if died := p.Err(); died != nil {
-		return connectors.AsError("running plugin of connector "+r.id.connector, died), true
+		return true, connectors.AsError("running plugin of connector "+r.id.connector, died)
 	}
-	return err, true
+	return true, err
 }
 
 // running reports that the task runs, or is paused, and what troubles it at the moment.

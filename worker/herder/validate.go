@@ -67,7 +67,7 @@ func (h *Herder) find(ctx context.Context, class string) (pluginhost.Plugin, err
 	if p, err = h.host.Find(class); err == nil {
 		return p, nil
 	}
-	return pluginhost.Plugin{}, fmt.Errorf("Failed to find any class that implements Connector and which name matches %s, available connectors are: %s", class, h.classes()) //nolint:staticcheck // Connect's own words
+	return pluginhost.Plugin{}, fmt.Errorf("Failed to find any class that implements Connector and which name matches %s, available connectors are: %s", class, h.classes())
 }
 
 // rescan looks at the plugin folders. What has come or gone shows in the status of connectors.

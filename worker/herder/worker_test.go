@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -48,6 +49,7 @@ func newSite(t testing.TB, options ...func(*embedded.Config)) *site {
 
 // in is the same site for a part of the test.
 func (s *site) in(t testing.TB) *site {
+	t.Helper()
 	part := *s
 	part.t = t
 	return &part
@@ -217,9 +219,9 @@ func (w *worker) onClose(f func(context.Context) error) { w.closers = append(w.c
 // close closes what was opened, the last first.
 func (w *worker) close() (err error) {
 	w.closing.Do(func() {
-		for i := len(w.closers) - 1; i >= 0; i-- {
+		for _, v := range slices.Backward(w.closers) {
 			ctx, cancel := context.WithTimeout(context.Background(), patience)
-			err = errors.Join(err, w.closers[i](ctx))
+			err = errors.Join(err, v(ctx))
 			cancel()
 		}
 	})
@@ -307,19 +309,13 @@ func (s *site) arrive(b book, topic string, partition int32, value string) {
 func (s *site) arrived(b book, topic string, partition int32, value string) {
 	s.t.Helper()
 	eventually(s.t, value+" in the diary", func() bool {
-		for _, v := range b.values(topic, partition) {
-			if v == value {
-				return true
-			}
-		}
-		return false
+		return slices.Contains(b.values(topic, partition), value)
 	})
 }
 
 // status gives the HTTP status of an error of the herder, 0 where it has none.
 func status(err error) int {
-	var e *api.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*api.Error](err); ok {
 		return e.Status
 	}
 	return 0

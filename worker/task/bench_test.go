@@ -2,7 +2,6 @@ package task
 
 import (
 	"bufio"
-
 	"context"
 	"fmt"
 	"io"
@@ -95,6 +94,7 @@ func (s *sinkhole) Flush(context.Context) error { return nil }
 func (s *sinkhole) Stop(context.Context) error  { close(s.stopped); return nil }
 
 func cpu(b *testing.B) time.Duration {
+	b.Helper()
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
 		b.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -25,12 +26,14 @@ func TestBadRecordsEndTheTask(t *testing.T) {
 		wantText string
 	}{
 		{
-			"value", connectors.Format{Key: connectors.PayloadBytes, Value: connectors.PayloadJSON},
+			"value",
+			connectors.Format{Key: connectors.PayloadBytes, Value: connectors.PayloadJSON},
 			embeddedtest.Record{Topic: "events", Partition: 1, Value: []byte(`{"a":}`)},
 			"converting record value from JSON", "at byte 5",
 		},
 		{
-			"key", connectors.Format{Key: connectors.PayloadJSON, Value: connectors.PayloadJSON},
+			"key",
+			connectors.Format{Key: connectors.PayloadJSON, Value: connectors.PayloadJSON},
 			embeddedtest.Record{Topic: "events", Partition: 1, Key: []byte(`color`), Value: []byte(`1`)},
 			"converting record key from JSON", "at byte 0",
 		},
@@ -389,9 +392,7 @@ func TestConfigurationErrors(t *testing.T) {
 	}
 	t.Run("unknown consumer property", func(t *testing.T) {
 		props := map[string]string{"no.such.property": "1"}
-		for k, v := range good {
-			props[k] = v
-		}
+		maps.Copy(props, good)
 		err := start(t, Config{Connector: "test", Topics: []string{"a"}, Consumer: props}, newFakePlugin(t, newStore())).wait()
 		if err == nil || !strings.Contains(err.Error(), "no.such.property") || connectors.CodeOf(err) != connectors.CodeMisconfigured {
 			t.Errorf("error %v", err)

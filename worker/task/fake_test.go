@@ -111,6 +111,7 @@ type fakeBatch struct {
 }
 
 func newFakePlugin(t testing.TB, s *store) *fakePlugin {
+	t.Helper()
 	f := &fakePlugin{
 		t: t, store: s, credit: DefaultCreditBytes,
 		slow: map[connectors.Partition]bool{}, slowOpen: map[connectors.Partition]chan struct{}{}, hangs: map[string]bool{},
@@ -532,6 +533,7 @@ func documents(topic string, partitions, n int) []embeddedtest.Record {
 
 // watchCommits fails the test when an offset is committed that is not durable in the store (invariant 1).
 func watchCommits(t testing.TB, b *embedded.Broker, s *store) {
+	t.Helper()
 	b.Cluster().ControlKey(int16(kmsg.OffsetCommit), func(req kmsg.Request) (kmsg.Response, error, bool) {
 		b.Cluster().KeepControl()
 		for _, topic := range req.(*kmsg.OffsetCommitRequest).Topics {

@@ -13,8 +13,7 @@ import (
 
 // kafkaFailure makes an error of the client one of ours. Most are worth another try: the task starts again.
 func kafkaFailure(op string, err error) *connectors.Error {
-	var k kafka.Error
-	if errors.As(err, &k) {
+	if k, ok := errors.AsType[kafka.Error](err); ok {
 		switch k.Code() {
 		case kafka.ErrTopicAuthorizationFailed, kafka.ErrGroupAuthorizationFailed, kafka.ErrClusterAuthorizationFailed:
 			return connectors.Unauthorized(op, err, "allow the worker's user to read the topic and to use the consumer group")
@@ -52,8 +51,7 @@ func (r *run) kafkaError(err error) {
 		return
 	}
 	e := connectors.Retriable("reading records", err, "the consumer keeps trying")
-	var k kafka.Error
-	if errors.As(err, &k) {
+	if k, ok := errors.AsType[kafka.Error](err); ok {
 		switch k.Code() {
 		case kafka.ErrUnknownTopicOrPart:
 			e.Hint = "create the topic or change topics; the consumer keeps looking for it"

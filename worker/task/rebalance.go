@@ -227,6 +227,7 @@ func (r *run) closePartitions(list []*partition, sendRest bool, deadline time.Ti
 			}
 			p.state, p.held, p.builder = closing, nil, nil
 			r.link.push(command{id: p.id, close: true})
+		case closing, closed:
 		}
 	}
 	return r.await(deadline, func() bool { return len(stillOpen(list)) == 0 })

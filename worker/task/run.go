@@ -296,8 +296,7 @@ func (r *run) firstRecord(p *partition) {
 // the record is dealt with and the task goes on; so far every such record ends the task (errors.tolerance=none).
 func (r *run) bad(p *partition, offset int64, what string, err error) bool {
 	e := connectors.BadRecord(p.Partition, offset, err)
-	var known *connectors.Error
-	if errors.As(err, &known) {
+	if known, ok := errors.AsType[*connectors.Error](err); ok {
 		e = known.At(p.Partition, offset)
 	} else {
 		e.Op = "converting record " + what + " from JSON"

@@ -92,8 +92,7 @@ func (r *run) result() error {
 	if r.failure == nil {
 		return nil
 	}
-	var e *connectors.Error
-	if errors.As(r.failure, &e) {
+	if _, ok := errors.AsType[*connectors.Error](r.failure); ok {
 		return r.failure
 	}
 	return connectors.AsError("running task", r.failure)
