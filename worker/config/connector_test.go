@@ -26,6 +26,9 @@ func TestValidateSink(t *testing.T) {
 		{"bad regex", map[string]string{"topics": "", "topics.regex": "a("}, []string{"topics.regex: Invalid value a( for configuration topics.regex: Invalid regex"}},
 		{"dead letters among the topics", map[string]string{"errors.deadletterqueue.topic.name": "b"}, []string{"topics: The DLQ topic 'b' may not be included"}},
 		{"tasks", map[string]string{"tasks.max": "0"}, []string{"tasks.max: Invalid value 0 for configuration tasks.max: Value must be at least 1"}},
+		{"spelling of tolerance", map[string]string{"errors.tolerance": "NONE"}, []string{"errors.tolerance: Invalid value NONE for configuration errors.tolerance: String must be one of: none, all"}},
+		{"reload", map[string]string{"config.action.reload": "maybe"}, []string{"config.action.reload: Invalid value maybe for configuration config.action.reload: String must be one of: none, restart"}},
+		{"more replicas than a short holds", map[string]string{"errors.deadletterqueue.topic.replication.factor": "99999"}, []string{"errors.deadletterqueue.topic.replication.factor: Invalid value 99999 for configuration errors.deadletterqueue.topic.replication.factor: Not a number of type SHORT"}},
 		{"control character", map[string]string{"name": "a\x01"}, []string{"name: Invalid value a\x01 for configuration name: String may not contain control sequences but had the following ASCII chars: 1"}},
 		{"transformations", map[string]string{"transforms": "x"}, []string{"transforms: Invalid value x for configuration transforms: transformations are not supported"}},
 	} {
@@ -114,6 +117,16 @@ func TestNamesOfSecrets(t *testing.T) {
 		shown := Mask(map[string]string{key: "v"}, nil)[key]
 		if want := slices.Contains(secret, key); want != (shown == connectors.MaskedValue) {
 			t.Errorf("%s is shown as %s", key, shown)
+		}
+	}
+}
+
+// TestPlacesOfKeys holds the odd ones among the places that Kafka Connect gives its keys.
+func TestPlacesOfKeys(t *testing.T) {
+	want := map[string]int{"name": 1, "tasks.max": 4, "topics": 4, "topics.regex": 4, "transforms": 12, "predicates": 13, "config.action.reload": 14, "errors.tolerance": 3}
+	for _, k := range SinkDef().Keys() {
+		if n, given := want[k.Name]; given && k.OrderInGroup != n {
+			t.Errorf("%s is at %d, want %d", k.Name, k.OrderInGroup, n)
 		}
 	}
 }
