@@ -15,16 +15,16 @@ import (
 var (
 	Name      = connectors.String("name", "Globally unique name of the connector.", connectors.Required(), common, high, connectors.Display("Connector name"), connectors.Check("non-empty string without ISO control characters", checkName))
 	ClassKey  = connectors.String("connector.class", "Name or alias of the connector's class, or the name of a sluice sink.", connectors.Required(), common, high, connectors.WithWidth(connectors.WidthLong), connectors.Display("Connector class"))
-	PluginVer = connectors.String("connector.plugin.version", "Version of the connector.", common, connectors.Display("Connector version"))
+	PluginVer = connectors.String("connector.plugin.version", "Version of the connector, or a range of versions such as [1.0,2.0), of which the highest is taken; by default the highest there is.", common, connectors.Display("Connector version"))
 	TasksMax  = connectors.Int("tasks.max", "Most tasks to use for this connector.", connectors.Default("1"), common, high, connectors.WithWidth(connectors.WidthShort), connectors.Display("Tasks max"), connectors.AtLeast(1))
 	Enforce   = connectors.Bool("tasks.max.enforce", "Accepted; a sluice connector never makes more tasks than tasks.max.", connectors.Default("true"), common, low, connectors.WithWidth(connectors.WidthShort), connectors.Display("Enforce tasks max"))
 
 	KeyConverter      = connectors.ClassName("key.converter", "Converter of record keys; the worker's where none is given.", common, low, short, connectors.Display("Key converter class"))
-	KeyConverterVer   = connectors.String("key.converter.plugin.version", "Version of the key converter.", common, low, short, connectors.Display("Key converter version"))
+	KeyConverterVer   = connectors.String("key.converter.plugin.version", "Accepted; converters have the version of the worker.", common, low, short, connectors.Display("Key converter version"))
 	ValueConverter    = connectors.ClassName("value.converter", "Converter of record values; the worker's where none is given.", common, low, short, connectors.Display("Value converter class"))
-	ValueConverterVer = connectors.String("value.converter.plugin.version", "Version of the value converter.", common, low, short, connectors.Display("Value converter version"))
+	ValueConverterVer = connectors.String("value.converter.plugin.version", "Accepted; converters have the version of the worker.", common, low, short, connectors.Display("Value converter version"))
 	HeaderConverter   = connectors.ClassName("header.converter", "Converter of record headers; they pass unchanged.", common, low, short, connectors.Display("Header converter class"))
-	HeaderVer         = connectors.String("header.converter.plugin.version", "Version of the header converter.", common, low, short, connectors.Display("Header converter version"))
+	HeaderVer         = connectors.String("header.converter.plugin.version", "Accepted; converters have the version of the worker.", common, low, short, connectors.Display("Header converter version"))
 
 	Transforms   = connectors.List("transforms", "Aliases of transformations.", connectors.Default(""), connectors.Group("Transforms"), connectors.InOrder(12), low, connectors.WithWidth(connectors.WidthLong), connectors.Display("Transforms"), connectors.Check("no transformations", notYet("transformations")))
 	Predicates   = connectors.List("predicates", "Aliases of predicates for transformations.", connectors.Default(""), connectors.Group("Predicates"), connectors.InOrder(13), low, connectors.WithWidth(connectors.WidthLong), connectors.Display("Predicates"))

@@ -53,14 +53,16 @@ func Payload(converterClass string, props map[string]string) (connectors.Payload
 }
 
 func find(name string) (class string, ok bool) {
-	if _, ok := payloads[name]; ok {
-		return name, true
-	}
 	for class := range payloads {
-		simple := class[strings.LastIndexByte(class, '.')+1:]
-		if name == simple || name == strings.TrimSuffix(simple, "Converter") {
+		if named(class, name) {
 			return class, true
 		}
 	}
 	return "", false
+}
+
+// named says whether a name is that of a class: whole, simple, or without "Converter" at its end.
+func named(class, name string) bool {
+	simple := class[strings.LastIndexByte(class, '.')+1:]
+	return name == class || name == simple || name == strings.TrimSuffix(simple, "Converter")
 }

@@ -59,8 +59,9 @@ type Members interface {
 type Plugins interface {
 	Rescan(ctx context.Context) error
 	Plugins() []pluginhost.Plugin
-	Find(class string) (pluginhost.Plugin, error)
-	FindCurrent(ctx context.Context, class string) (pluginhost.Plugin, error)
+	Find(class, version string) (pluginhost.Plugin, error)
+	FindCurrent(ctx context.Context, class, version string) (pluginhost.Plugin, error)
+	Versions(class string) []string
 	Validate(ctx context.Context, p pluginhost.Plugin, raw map[string]string, probe bool) ([]connectors.ConfigValue, error)
 	Launch(ctx context.Context, p pluginhost.Plugin, connector string) (*pluginhost.Process, error)
 }

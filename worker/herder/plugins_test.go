@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -184,5 +185,99 @@ func TestPluginConfig(t *testing.T) {
 	list, err := w.Plugins(t.Context(), false)
 	if err != nil || !slices.ContainsFunc(list, func(p api.PluginInfo) bool { return p.Type == "converter" }) {
 		t.Errorf("all plugins: %v, %v", list, err)
+	}
+}
+
+// Two versions of a plugin lie side by side, and each connector has the one that it asks for.
+func TestVersionsSideBySide(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	embeddedtest.CreateTopic(t, s.broker, "days", 1)
+	second := filepath.Join(t.TempDir(), "more")
+	if err := os.Mkdir(second, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	other := *s
+	other.plugins = second
+	other.install("diary", "2.0.0")
+	w := s.start("plugin.path", s.plugins+","+second)
+	if got := s.listed(w); !slices.Equal(got, []string{diaryClass + " 2.0.0", diaryClass + " 1.0.0"}) {
+		t.Errorf("plugins %v", got)
+	}
+	n := 0
+	for version, want := range map[string]string{"1.0.0": "1.0.0", "[1,2)": "1.0.0", "latest": "2.0.0", "[1,)": "2.0.0", "": "2.0.0"} {
+		n++
+		b, name := newBook(t), "d"+strconv.Itoa(n)
+		s.create(w, name, b.connector("days", "connector.plugin.version", version))
+		if e := b.started(name+"-0", 1); e.version != want {
+			t.Errorf("%q runs %s, want %s", version, e.version, want)
+		}
+		if st, err := w.Status(t.Context(), name); err != nil || st.Connector.Version != want || st.Tasks[0].Version != want {
+			t.Errorf("%q: status %+v, %v; want %s", version, st, err, want)
+		}
+	}
+	cfg := newBook(t).connector("days", "name", "v", "connector.plugin.version", "[3,4]")
+	infos, err := w.Validate(t.Context(), diaryClass, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const unfit = "Plugin " + diaryClass + " not found that matches the version range [3,4], available versions: [2.0.0, 1.0.0]"
+	for _, c := range infos.Configs {
+		blamed := c.Value.Name == "connector.class" || c.Value.Name == "connector.plugin.version"
+		if blamed != slices.Contains(c.Value.Errors, unfit) {
+			t.Errorf("%s: errors %q", c.Value.Name, c.Value.Errors)
+		}
+		if c.Value.Name == "connector.plugin.version" && (*c.Definition.DefaultValue != "2.0.0" || !slices.Equal(c.Value.Recommended, []string{"2.0.0", "1.0.0"})) {
+			t.Errorf("%+v", c)
+		}
+	}
+	for version, want := range map[string]string{"": "", "2.0.0": "", "[3,4]": unfit, "[3": "Invalid version specification: [3"} {
+		keys, err := w.PluginConfig(t.Context(), "DiarySink", version)
+		if (want == "") != (err == nil) || err != nil && (err.Error() != want || status(err) != 400) || err == nil && len(keys) == 0 {
+			t.Errorf("keys of %q: %d, %v; want %s", version, len(keys), err, want)
+		}
+	}
+}
+
+// Converters are plugins, too, and tell their keys.
+func TestConvertersAreDescribed(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	w := s.start()
+	list, err := w.Plugins(t.Context(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kinds := map[string]int{}
+	for _, p := range list {
+		kinds[p.Type]++
+		if _, err := w.PluginConfig(t.Context(), p.Class, ""); err != nil {
+			t.Errorf("%s %s: %v", p.Type, p.Class, err)
+		}
+	}
+	if kinds["sink"] != 1 || kinds["converter"] != 3 || kinds["header_converter"] != 10 {
+		t.Errorf("plugins %v", kinds)
+	}
+	cfg := newBook(t).connector("days", "name", "v", "value.converter", "JsonConverter", "value.converter.schemas.enable", "false", "header.converter", "Nope")
+	infos, err := w.Validate(t.Context(), diaryClass, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := map[string]string{}
+	for _, c := range infos.Configs {
+		if c.Value.Value != nil {
+			shown[c.Value.Name] = *c.Value.Value
+		}
+		if want := c.Value.Name == "header.converter"; want != (len(c.Value.Errors) > 0) {
+			t.Errorf("%s: errors %q", c.Value.Name, c.Value.Errors)
+		}
+	}
+	for key, want := range map[string]string{
+		"value.converter": "org.apache.kafka.connect.json.JsonConverter", "value.converter.schemas.enable": "false", "value.converter.converter.type": "value",
+		"key.converter": "org.apache.kafka.connect.storage.StringConverter", "key.converter.plugin.version": "1.2.3",
+	} {
+		if shown[key] != want {
+			t.Errorf("%s is shown as %q, want %q", key, shown[key], want)
+		}
 	}
 }

@@ -59,7 +59,7 @@ func (h *Herder) info(name string, cfg map[string]string, tasks int) api.Connect
 
 // kind is what Connect calls the type; a connector whose plugin is missing has none that is known.
 func (h *Herder) kind(cfg map[string]string) string {
-	if _, err := h.host.Find(cfg["connector.class"]); err != nil {
+	if _, err := h.host.Find(cfg["connector.class"], ""); err != nil {
 		return "unknown"
 	}
 	return "sink"
@@ -72,7 +72,7 @@ func (h *Herder) mask(cfg map[string]string) map[string]string {
 
 // passwords says which keys the connector's plugin declares to be passwords.
 func (h *Herder) passwords(class string) func(string) bool {
-	p, err := h.host.Find(class)
+	p, err := h.host.Find(class, "")
 	if err != nil {
 		return nil
 	}

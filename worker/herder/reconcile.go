@@ -110,7 +110,7 @@ func (h *Herder) taskConfigs(c store.ConnectorRecord) []map[string]string {
 	case paused:
 		return c.Tasks
 	}
-	p, err := h.host.Find(c.Config["connector.class"])
+	p, err := h.host.Find(c.Config["connector.class"], c.Config[pluginVersion])
 	if err != nil {
 		return c.Tasks
 	}
@@ -161,7 +161,7 @@ func (h *Herder) reportConnector(name string, c store.ConnectorRecord) {
 	case stopped:
 		s.State = stateStopped
 	}
-	p, err := h.host.Find(c.Config["connector.class"])
+	p, err := h.host.Find(c.Config["connector.class"], c.Config[pluginVersion])
 	if err != nil {
 		s.State = stateFailed
 		s.Trace = "connector " + name + " failed: " + err.Error() + "\nPut the plugin into a folder of plugin.path and restart the connector" +

@@ -220,8 +220,8 @@ func (r *taskRunner) once(ctx context.Context, d desired) (crashed bool, err err
 	}
 	lctx, cancel := context.WithTimeout(ctx, launchWithin)
 	defer cancel()
-	known, _ := h.host.Find(d.config["connector.class"])
-	plugin, err := h.host.FindCurrent(lctx, d.config["connector.class"])
+	known, _ := h.host.Find(d.config["connector.class"], d.config[pluginVersion])
+	plugin, err := h.host.FindCurrent(lctx, d.config["connector.class"], d.config[pluginVersion])
 	if err != nil || plugin.SHA256 != known.SHA256 {
 		h.poke() // the connector's status shows it
 	}

@@ -3,6 +3,7 @@ package herder
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -29,22 +30,21 @@ func (h *Herder) validate(ctx context.Context, cfg map[string]string) (api.Confi
 			Message: "Connector config {" + shown(cfg) + "} contains no connector type",
 		}
 	}
-	p, err := h.find(ctx, class)
+	p, err := h.find(ctx, class, cfg[pluginVersion])
 	if err != nil && ctx.Err() != nil {
 		return api.ConfigInfos{}, err
 	}
 	infos := api.ConfigInfos{Name: class}
 	values := config.ValidateSink(cfg)
 	if err != nil {
-		for i := range values {
-			if values[i].Name == "connector.class" {
-				values[i].Errors = append(values[i].Errors, err.Error())
-			}
-		}
+		blame(values, "connector.class", err)
+	}
+	if _, unfit := errors.AsType[*pluginhost.VersionError](err); unfit {
+		blame(values, pluginVersion, err)
 	}
 	h.checkConverters(cfg, p, values)
 	h.checkOverrides(cfg, values)
-	h.appendInfos(&infos, config.SinkDef().Keys(), values)
+	h.appendInfos(&infos, h.complete(class, values), values)
 	if err == nil {
 		own, err := h.host.Validate(ctx, p, cfg, false)
 		if err != nil {
@@ -52,20 +52,29 @@ func (h *Herder) validate(ctx context.Context, cfg map[string]string) (api.Confi
 		}
 		h.appendInfos(&infos, p.Config, own)
 	}
+	for _, side := range []string{"key", "value"} {
+		h.appendConverter(&infos, cfg, side)
+	}
 	return infos, nil
 }
 
-// find looks for a class, and once more after a look at the plugin folders: what was just dropped there counts.
-func (h *Herder) find(ctx context.Context, class string) (pluginhost.Plugin, error) {
-	p, err := h.host.Find(class)
+func blame(values []connectors.ConfigValue, key string, err error) {
+	i := slices.IndexFunc(values, func(v connectors.ConfigValue) bool { return v.Name == key })
+	values[i].Errors = append(values[i].Errors, err.Error())
+}
+
+// find looks for a class in a range of versions, and once more after a look at the plugin folders: what was just dropped there
+// counts.
+func (h *Herder) find(ctx context.Context, class, version string) (pluginhost.Plugin, error) {
+	p, err := h.host.Find(class, version)
 	if err == nil {
 		return p, nil
 	}
 	if err := h.rescan(ctx); err != nil {
 		return pluginhost.Plugin{}, err
 	}
-	if p, err = h.host.Find(class); err == nil {
-		return p, nil
+	if p, err = h.host.Find(class, version); err == nil || !errors.Is(err, pluginhost.ErrNotFound) {
+		return p, err
 	}
 	return pluginhost.Plugin{}, fmt.Errorf("Failed to find any class that implements Connector and which name matches %s, available connectors are: %s", class, h.classes())
 }
@@ -89,6 +98,16 @@ func (h *Herder) classes() string {
 
 // checkConverters refuses converters that are not known, and payloads that the sink does not take.
 func (h *Herder) checkConverters(cfg map[string]string, p pluginhost.Plugin, values []connectors.ConfigValue) {
+	unknown := func(key string, known func(string) bool) bool {
+		name := cfg[key]
+		if name == "" || known(name) {
+			return false
+		}
+		blame(values, key, fmt.Errorf("Invalid value %s for configuration %s: Class %s could not be found.", name, key, name))
+		values[slices.IndexFunc(values, func(v connectors.ConfigValue) bool { return v.Name == key })].Value = nil
+		return true
+	}
+	unknown("header.converter", convert.IsHeaderClass)
 	for _, side := range []struct {
 		key, fallback string
 		accepted      []connectors.Payload
@@ -96,15 +115,16 @@ func (h *Herder) checkConverters(cfg map[string]string, p pluginhost.Plugin, val
 		{"key.converter", h.worker.KeyConverter, p.Keys},
 		{"value.converter", h.worker.ValueConverter, p.Values},
 	} {
+		if unknown(side.key, func(name string) bool { _, _, ok := convert.Describe(name); return ok }) {
+			continue
+		}
 		payload, err := h.payload(cfg, side.key, side.fallback)
 		if err == nil && len(side.accepted) > 0 && !slices.Contains(side.accepted, payload) {
 			err = fmt.Errorf("sink %s does not take %s; it takes %v", p.Name, payload, side.accepted)
 		}
-		if err == nil {
-			continue
+		if err != nil {
+			blame(values, side.key, err)
 		}
-		i := slices.IndexFunc(values, func(v connectors.ConfigValue) bool { return v.Name == side.key })
-		values[i].Errors = append(values[i].Errors, err.Error())
 	}
 }
 
@@ -173,56 +193,4 @@ func orEmpty(s []string) []string {
 		return []string{}
 	}
 	return s
-}
-
-// Plugins lists what connectors can be made of: the sinks found in plugin.path under each of their classes and, if asked,
-// the converters of the worker.
-func (h *Herder) Plugins(ctx context.Context, connectorsOnly bool) ([]api.PluginInfo, error) {
-	if err := h.rescan(ctx); err != nil {
-		return nil, err
-	}
-	list := []api.PluginInfo{}
-	for _, p := range h.host.Plugins() {
-		for _, c := range p.Classes {
-			list = append(list, api.PluginInfo{Class: c.Name, Type: "sink", Version: p.Version})
-		}
-		if len(p.Classes) == 0 {
-			list = append(list, api.PluginInfo{Class: p.Name, Type: "sink", Version: p.Version})
-		}
-	}
-	if !connectorsOnly {
-		for _, c := range convert.Classes() {
-			list = append(list, api.PluginInfo{Class: c, Type: "converter", Version: h.version})
-		}
-	}
-	slices.SortFunc(list, func(a, b api.PluginInfo) int {
-		return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.Class, b.Class), cmp.Compare(a.Version, b.Version))
-	})
-	return list, nil
-}
-
-// PluginConfig lists the keys of a plugin: its own first, then those that every sink connector has.
-func (h *Herder) PluginConfig(ctx context.Context, plugin, version string) ([]api.ConfigKeyInfo, error) {
-	p, err := h.find(ctx, plugin)
-	if err != nil {
-		return nil, notFound("Unknown plugin " + plugin + ".")
-	}
-	if version != "" && version != "latest" && version != p.Version {
-		return nil, &api.Error{
-			Status:  http.StatusBadRequest,
-			Message: fmt.Sprintf("Plugin %s not found that matches the version range [%s,%s], available versions: [%s]", plugin, version, version, p.Version),
-		}
-	}
-	infos := []api.ConfigKeyInfo{}
-	own := map[string]bool{}
-	for _, k := range p.Config {
-		own[k.Name] = true
-		infos = append(infos, keyInfo(k))
-	}
-	for _, k := range config.SinkDef().Keys() {
-		if !own[k.Name] {
-			infos = append(infos, keyInfo(k))
-		}
-	}
-	return infos, nil
 }

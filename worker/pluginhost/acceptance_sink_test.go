@@ -26,7 +26,7 @@ var _ connectors.Validator = (*remoteSink)(nil)
 
 func newRemoteSink(tb testing.TB, host *pluginhost.Host, library connectors.Sink) *remoteSink {
 	tb.Helper()
-	plugin, err := host.FindCurrent(tb.Context(), library.Spec().Classes[0].Name)
+	plugin, err := host.FindCurrent(tb.Context(), library.Spec().Classes[0].Name, "")
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -92,45 +92,72 @@ func (h *Host) Rejected() []Rejected {
 var ErrNotFound = errors.New("no plugin offers this class")
 
 // Find gives the plugin that a connector.class names: by a full class name, by its last part, with or without the
-// "Connector" at its end, or by the plugin's own name. It looks at the last scan only and never waits.
-func (h *Host) Find(class string) (Plugin, error) {
+// "Connector" at its end, or by the plugin's own name. Of several versions it is the highest that is in a range in Maven's notation,
+// or of all where version is empty. Find looks at the last scan only and never waits.
+func (h *Host) Find(class, version string) (Plugin, error) {
+	wanted, err := parseVersionRange(version)
+	if err != nil {
+		return Plugin{}, err
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	unfit := VersionError{Range: wanted.text}
 	for _, p := range h.list {
-		if p.answersTo(class) {
+		name, ok := p.answersTo(class)
+		switch {
+		case ok && wanted.has(p.Version):
 			return p, nil
+		case ok:
+			unfit.Class, unfit.Available = name, append(unfit.Available, p.Version)
 		}
+	}
+	if unfit.Class != "" {
+		return Plugin{}, &unfit
 	}
 	return Plugin{}, fmt.Errorf("%w: %s", ErrNotFound, class)
 }
 
+// Versions lists the versions of a class that there are, the highest first.
+func (h *Host) Versions(class string) []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var all []string
+	for _, p := range h.list {
+		if _, ok := p.answersTo(class); ok {
+			all = append(all, p.Version)
+		}
+	}
+	return all
+}
+
 // FindCurrent is Find for those who are about to start a process: a file that was dropped in or replaced since the last
 // scan counts.
-func (h *Host) FindCurrent(ctx context.Context, class string) (Plugin, error) {
-	p, err := h.Find(class)
+func (h *Host) FindCurrent(ctx context.Context, class, version string) (Plugin, error) {
+	p, err := h.Find(class, version)
 	if err == nil && p.stamp == stampOf(p.Path) {
 		return p, nil
 	}
 	if err := h.Rescan(ctx); err != nil {
 		return Plugin{}, err
 	}
-	return h.Find(class)
+	return h.Find(class, version)
 }
 
-func (p Plugin) answersTo(class string) bool {
+// answersTo says whether a class is the plugin's, and its full name.
+func (p Plugin) answersTo(class string) (name string, ok bool) {
 	if class == "" {
-		return false
+		return "", false
 	}
 	if class == p.Name {
-		return true
+		return class, true
 	}
 	for _, c := range p.Classes {
 		simple := c.Name[strings.LastIndexByte(c.Name, '.')+1:]
 		if class == c.Name || class == simple || class == strings.TrimSuffix(simple, "Connector") {
-			return true
+			return c.Name, true
 		}
 	}
-	return false
+	return "", false
 }
 
 const (

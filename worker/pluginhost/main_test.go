@@ -119,7 +119,7 @@ func launch(t testing.TB, h *Host, class string) *Process {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	p, err := h.FindCurrent(ctx, class)
+	p, err := h.FindCurrent(ctx, class, "")
 	if err != nil {
 		t.Fatalf("%v; rejected: %v", err, h.Rejected())
 	}

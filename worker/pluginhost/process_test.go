@@ -175,7 +175,7 @@ func TestValidationThatMisbehaves(t *testing.T) {
 			dir := t.TempDir()
 			drop(t, dir, "testing", role)
 			h, _ := newHost(t, nil, dir)
-			p, err := h.FindCurrent(t.Context(), "testing")
+			p, err := h.FindCurrent(t.Context(), "testing", "")
 			if err != nil {
 				t.Fatal(err, h.Rejected())
 			}
@@ -294,7 +294,7 @@ func TestStopAndKill(t *testing.T) {
 				t.Errorf("%d still runs", p.PID())
 			}
 		}
-		p, err := h.Find("testing")
+		p, err := h.Find("testing", "")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -55,7 +55,7 @@ func playWorker() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	p, err := h.FindCurrent(ctx, "testing")
+	p, err := h.FindCurrent(ctx, "testing", "")
 	if err != nil {
 		panic(fmt.Sprint(err, h.Rejected()))
 	}

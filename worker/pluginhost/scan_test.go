@@ -100,7 +100,7 @@ func TestUnfitFiles(t *testing.T) {
 	if len(reasons) != len(cases) {
 		t.Errorf("rejected: %v", reasons)
 	}
-	if p, err := h.Find("testing"); err != nil || filepath.Base(p.Path) != "zz-good" {
+	if p, err := h.Find("testing", ""); err != nil || filepath.Base(p.Path) != "zz-good" {
 		t.Errorf("the good one: %v, %v", p, err)
 	}
 }
@@ -143,12 +143,27 @@ func TestVersionsAndOrder(t *testing.T) {
 		t.Errorf("rejected %v", r)
 	}
 	for _, class := range []string{"alpha", "com.example.TestingSinkConnector", "TestingSinkConnector", "TestingSink"} {
-		if p, err := h.Find(class); err != nil || p.Version != "1.10.0" {
+		if p, err := h.Find(class, ""); err != nil || p.Version != "1.10.0" {
 			t.Errorf("%s is %s %s, %v", class, p.Name, p.Version, err)
 		}
 	}
+	for version, want := range map[string]string{
+		"": "1.10.0", "latest": "1.10.0", "1.2.0": "1.2.0", "[1.2,1.3)": "1.2.0", "(,1.10.0)": "1.10.0-rc1", "(1.2.0,)": "1.10.0",
+	} {
+		if p, err := h.Find("TestingSink", version); err != nil || p.Version != want {
+			t.Errorf("%q is %s, %v; want %s", version, p.Version, err, want)
+		}
+	}
+	_, err := h.Find("TestingSink", "[2,3]")
+	const unfit = "Plugin com.example.TestingSinkConnector not found that matches the version range [2,3], available versions: [1.10.0, 1.10.0-rc1, 1.2.0]"
+	if err == nil || !strings.HasPrefix(err.Error(), unfit[:len(unfit)-1]) {
+		t.Errorf("error %v, want %s", err, unfit)
+	}
+	if _, err := h.Find("TestingSink", "[2"); err == nil || err.Error() != "Invalid version specification: [2" {
+		t.Errorf("error %v", err)
+	}
 	for _, class := range []string{"", "Testing", "example.TestingSinkConnector", filepath.Join(first, "a"), "a"} {
-		if p, err := h.Find(class); err == nil {
+		if p, err := h.Find(class, ""); err == nil {
 			t.Errorf("%q is found as %s", class, p.Path)
 		}
 	}
@@ -159,11 +174,11 @@ func TestComeReplacedAndGone(t *testing.T) {
 	h, log := newHost(t, nil, dir)
 	scan(t, h)
 	ctx := t.Context()
-	if _, err := h.FindCurrent(ctx, "alpha"); err == nil {
+	if _, err := h.FindCurrent(ctx, "alpha", ""); err == nil {
 		t.Fatal("found before it is there")
 	}
 	drop(t, dir, "alpha", "named:alpha@1.0.0")
-	old, err := h.FindCurrent(ctx, "alpha")
+	old, err := h.FindCurrent(ctx, "alpha", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,7 +186,7 @@ func TestComeReplacedAndGone(t *testing.T) {
 	if _, err := h.Launch(ctx, old, "x"); err == nil || !strings.Contains(err.Error(), "was changed or removed since it was found") {
 		t.Errorf("launching what was replaced: %v", err)
 	}
-	p, err := h.FindCurrent(ctx, "alpha")
+	p, err := h.FindCurrent(ctx, "alpha", "")
 	if err != nil || p.Version != "2.0.0" {
 		t.Fatalf("after the replacement: %s, %v", p.Version, err)
 	}
@@ -185,7 +200,7 @@ func TestComeReplacedAndGone(t *testing.T) {
 	if err := os.Remove(p.Path); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := h.FindCurrent(ctx, "alpha"); err == nil {
+	if _, err := h.FindCurrent(ctx, "alpha", ""); err == nil {
 		t.Error("found after it was removed")
 	}
 	if !log.has("plugin is gone") {
@@ -211,16 +226,16 @@ func TestPin(t *testing.T) {
 	}
 	pin(path)
 	h, _ := newHost(t, nil, dir)
-	p, err := h.FindCurrent(t.Context(), "alpha")
+	p, err := h.FindCurrent(t.Context(), "alpha", "")
 	if err != nil || len(p.SHA256) != 64 {
 		t.Fatal(p, err, h.Rejected())
 	}
 	drop(t, dir, "alpha", "named:alpha@6.6.6")
-	if _, err := h.FindCurrent(t.Context(), "alpha"); err == nil {
+	if _, err := h.FindCurrent(t.Context(), "alpha", ""); err == nil {
 		t.Fatal("a replaced binary is used against its pin")
 	}
 	pin(path)
-	if p, err := h.FindCurrent(t.Context(), "alpha"); err != nil || p.Version != "6.6.6" {
+	if p, err := h.FindCurrent(t.Context(), "alpha", ""); err != nil || p.Version != "6.6.6" {
 		t.Fatal(p, err, h.Rejected())
 	}
 }

@@ -1,0 +1,151 @@
+package herder
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/sluice-connect/sluice/api"
+	"github.com/sluice-connect/sluice/connectors"
+	"github.com/sluice-connect/sluice/worker/config"
+	"github.com/sluice-connect/sluice/worker/convert"
+	"github.com/sluice-connect/sluice/worker/pluginhost"
+)
+
+// pluginVersion is the key that asks for a version of the sink: one, or a range of them.
+const pluginVersion = "connector.plugin.version"
+
+// Plugins lists what connectors can be made of: the sinks found in plugin.path under each of their classes and, if asked,
+// the converters of the worker.
+func (h *Herder) Plugins(ctx context.Context, connectorsOnly bool) ([]api.PluginInfo, error) {
+	if err := h.rescan(ctx); err != nil {
+		return nil, err
+	}
+	list := []api.PluginInfo{}
+	for _, p := range h.host.Plugins() {
+		for _, c := range p.Classes {
+			list = append(list, api.PluginInfo{Class: c.Name, Type: "sink", Version: p.Version})
+		}
+		if len(p.Classes) == 0 {
+			list = append(list, api.PluginInfo{Class: p.Name, Type: "sink", Version: p.Version})
+		}
+	}
+	slices.SortStableFunc(list, func(a, b api.PluginInfo) int { return cmp.Compare(a.Class, b.Class) }) // the highest version stays first
+	if !connectorsOnly {
+		for _, c := range convert.Classes() {
+			list = append(list, api.PluginInfo{Class: c, Type: "converter", Version: h.version})
+		}
+		for _, c := range convert.HeaderClasses() {
+			list = append(list, api.PluginInfo{Class: c, Type: "header_converter", Version: h.version})
+		}
+	}
+	return list, nil
+}
+
+// PluginConfig lists the keys of a plugin: of a sink its own first, then those that every sink connector has.
+func (h *Herder) PluginConfig(ctx context.Context, plugin, version string) ([]api.ConfigKeyInfo, error) {
+	p, err := h.find(ctx, plugin, version)
+	switch {
+	case err == nil:
+		return h.sinkKeys(p), nil
+	case ctx.Err() != nil:
+		return nil, err
+	}
+	if _, def, ok := convert.Describe(plugin); ok {
+		return keyInfos(def.Keys()), nil
+	}
+	if convert.IsHeaderClass(plugin) {
+		return []api.ConfigKeyInfo{}, nil
+	}
+	if errors.Is(err, pluginhost.ErrNotFound) || len(h.host.Versions(plugin)) == 0 {
+		return nil, notFound("Unknown plugin " + plugin + ".")
+	}
+	return nil, &api.Error{Status: http.StatusBadRequest, Message: err.Error()} // the version
+}
+
+func (h *Herder) sinkKeys(p pluginhost.Plugin) []api.ConfigKeyInfo {
+	infos := keyInfos(p.Config)
+	for _, k := range config.SinkDef().Keys() {
+		if slices.ContainsFunc(p.Config, func(own connectors.KeyDef) bool { return own.Name == k.Name }) {
+			continue
+		}
+		if k.Name == pluginVersion {
+			k.Default = &p.Version
+		}
+		infos = append(infos, keyInfo(k))
+	}
+	return infos
+}
+
+func keyInfos(keys []connectors.KeyDef) []api.ConfigKeyInfo {
+	infos := make([]api.ConfigKeyInfo, len(keys))
+	for i, k := range keys {
+		infos[i] = keyInfo(k)
+	}
+	return infos
+}
+
+// complete gives the keys that every sink connector has the defaults and the choices of this worker.
+func (h *Herder) complete(class string, values []connectors.ConfigValue) []connectors.KeyDef {
+	keys := config.SinkDef().Keys()
+	versions := h.host.Versions(class)
+	own := []string{h.version}
+	for i := range keys {
+		k, v := &keys[i], &values[i]
+		if class, _, ok := convert.Describe(deref(v.Value)); ok && strings.HasSuffix(k.Name, ".converter") {
+			v.Value = &class // in full, whatever name it was given by
+		}
+		set := func(fallback string, choices []string) {
+			k.Default, v.Recommended = &fallback, choices
+			if v.Value == nil && len(v.Errors) == 0 {
+				v.Value = &fallback
+			}
+		}
+		switch k.Name {
+		case pluginVersion:
+			if len(versions) > 0 {
+				set(versions[0], versions)
+			}
+		case "key.converter":
+			set(h.worker.KeyConverter, convert.Classes())
+		case "value.converter":
+			set(h.worker.ValueConverter, convert.Classes())
+		case "header.converter":
+			set(convert.SimpleHeaderConverter, convert.HeaderClasses())
+		case "key.converter.plugin.version", "value.converter.plugin.version", "header.converter.plugin.version":
+			set(h.version, own)
+		}
+	}
+	return keys
+}
+
+func deref(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
+// appendConverter adds the keys of the converter that a connector names for itself.
+func (h *Herder) appendConverter(infos *api.ConfigInfos, cfg map[string]string, side string) {
+	prefix := side + ".converter"
+	_, def, ok := convert.Describe(cfg[prefix])
+	if !ok {
+		return
+	}
+	props := map[string]string{"converter.type": side}
+	for name, value := range cfg {
+		if after, ok := strings.CutPrefix(name, prefix+"."); ok {
+			props[after] = value
+		}
+	}
+	keys, values := def.Keys(), def.Validate(props)
+	for i := range keys {
+		keys[i].DisplayName = cmp.Or(keys[i].DisplayName, keys[i].Name)
+		keys[i].Name, values[i].Name = prefix+"."+keys[i].Name, prefix+"."+values[i].Name
+	}
+	h.appendInfos(infos, keys, values)
+}
