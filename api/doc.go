@@ -8,12 +8,14 @@
 //  1. What Kafka Connect answers is answered here: path, status, headers, JSON and the texts of errors. Where an answer
 //     differs on purpose, README.md says so and why, and a test holds it against recorded answers of Kafka Connect.
 //  2. A request that is wrong is answered with 4xx and a message that says where; 5xx means that the worker is at fault.
-//  3. A path segment is decoded once, after routing: a connector's name may hold any character.
+//  3. A path segment is decoded once, after routing. What Kafka Connect's server takes for ambiguous in a path is refused.
 //  4. A request ends within the request timeout, holds at most MaxBody bytes of body, and one that panics takes down
 //     nothing but itself.
 //  5. Bodies, credentials and queries are never logged.
 //  6. The routes are declared once, in routes; OPTIONS and Allow follow from them, and tests hold the table in README.md
-//     against them.
+//     and the OpenAPI document against them.
+//  7. Every answer, ours and Kafka Connect's, fits the OpenAPI document, and no request makes the worker answer 5xx
+//     through a fault of its own.
 //
 // # Neighbours
 //

@@ -90,6 +90,10 @@ var differentialCases = []struct {
 	{method: "GET", path: "/connectors/NAME/offsets"},
 
 	{method: "GET", path: "/connector-plugins/Nope/config"},
+	{method: "GET", path: "/connector-plugins/StringConverter/config"},
+	{method: "GET", path: "/connector-plugins/org.apache.kafka.connect.converters.ByteArrayConverter/config"},
+	{method: "GET", path: "/connector-plugins/SimpleHeaderConverter/config"},
+	{method: "GET", path: "/connector-plugins/FileStreamSink/config?version=%5B1.0"},
 	{method: "PUT", path: "/connector-plugins/Nope/config/validate", body: `{SINK}`},
 	{method: "PUT", path: "/connector-plugins/FileStreamSink/config/validate", body: `{}`, differs: "a missing connector.class is the client's mistake: 400, not 500"},
 	{method: "GET", path: "/admin/loggers/root"},
