@@ -41,7 +41,7 @@ var (
 	topicTracking   = connectors.Bool("topic.tracking.enable", "Whether the topics that a connector has used are recorded.", connectors.Default("true"))
 	topicReset      = connectors.Bool("topic.tracking.allow.reset", "Whether that record can be reset over REST.", connectors.Default("true"))
 
-	taskMemory      = connectors.Long("sluice.task.buffer.bytes", "Bytes of records that one task may hold between Kafka and its plugin, unless a single record is larger.", connectors.Default("2097152"), connectors.AtLeast(1<<20))
+	taskMemory      = connectors.Long("sluice.task.buffer.bytes", "Bytes of records that one task may hold between Kafka and its plugin, unless a single record is larger.", connectors.Default("1048576"), connectors.AtLeast(256<<10))
 	fetchMemory     = connectors.Long("sluice.task.fetch.bytes", "Bytes of records that the Kafka client of one task may fetch ahead.", connectors.Default("4194304"), connectors.AtLeast(1<<20))
 	restartOn       = connectors.List("sluice.restart.on", "Failures after which a task starts again by itself: crash (its plugin died) and retriable (the other side was away). Empty: none, as in Kafka Connect.", connectors.Default("crash,retriable"))
 	restartBackoff  = connectors.Millis("sluice.restart.backoff.max.ms", "Longest pause between two such restarts; the first comes at once, then the pause doubles, with jitter.", connectors.Default("30000"), connectors.AtLeast(100))

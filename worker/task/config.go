@@ -19,7 +19,7 @@ import (
 
 // Defaults of a configuration.
 const (
-	DefaultCreditBytes    = 2 << 20
+	DefaultCreditBytes    = 1 << 20
 	DefaultBatchBytes     = 256 << 10
 	DefaultLinger         = 5 * time.Millisecond
 	DefaultCommitInterval = time.Minute
@@ -127,7 +127,7 @@ func (c *Config) consumerConfig(logs chan kafka.LogEvent) *kafka.ConfigMap {
 		"fetch.queue.backoff.ms":             "10",    // the default of a second halves the throughput when the queue is small
 		"heartbeat.interval.ms":              "1000",  // tells of a rebalance, for which the others wait
 		"queued.max.messages.kbytes":         "4096",  // per task
-		"queued.min.messages":                "3000",  // per partition; each costs half a kilobyte beside its content
+		"queued.min.messages":                "2000",  // per partition; each costs half a kilobyte beside its content
 		"session.timeout.ms":                 "10000", // a static member's partitions wait that long when it is gone for good
 		"statistics.interval.ms":             "10000", // for lag
 		"topic.metadata.refresh.interval.ms": "10000", // new topics and partitions
