@@ -1,6 +1,7 @@
 package elasticsearch
 
 import (
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
@@ -15,6 +16,9 @@ import (
 
 // checkTLS finds what is wrong with the keys of TLS without looking at files.
 func checkTLS(cfg connectors.Config, wrong func(string, ...string)) {
+	if caFingerprint.Get(cfg) != "" && (trustLocation.Get(cfg) != "" || trustCertificates.Get(cfg) != "") {
+		wrong("'sluice.ca.fingerprint' takes the place of a trust store; set one of them.", caFingerprint.Name())
+	}
 	const convert = "Stores of the type %s are not supported; convert it to PEM (keytool -exportcert -rfc, openssl pkcs12 -nodes) and set '%s' to PEM."
 	if t := trustType.Get(cfg); trustLocation.Get(cfg) != "" && !is(t, "PEM") {
 		wrong(fmt.Sprintf(convert, t, trustType.Name()), trustType.Name())
@@ -69,8 +73,16 @@ func newTLS(cfg connectors.Config) (*tls.Config, error) {
 	if err := identity(cfg, c); err != nil {
 		return nil, err
 	}
-	if sslIdentity.Get(cfg) == "" {
-		withoutName(c)
+	named := sslIdentity.Get(cfg) != ""
+	switch fingerprint := caFingerprint.Get(cfg); {
+	case fingerprint != "":
+		digest, err := parseFingerprint(fingerprint)
+		if err != nil {
+			return nil, connectors.Misconfigured("reading "+caFingerprint.Name(), err, "")
+		}
+		withFingerprint(c, [sha256.Size]byte(digest), named)
+	case !named:
+		verifyAgainst(c, func(tls.ConnectionState) (*x509.CertPool, error) { return c.RootCAs, nil }, false)
 	}
 	return c, nil
 }
@@ -120,16 +132,38 @@ func identity(cfg connectors.Config, c *tls.Config) error {
 	return nil
 }
 
-// withoutName checks the server's certificate against the authorities, but not its name.
-func withoutName(c *tls.Config) {
-	roots := c.RootCAs
+// withFingerprint trusts the one authority whose certificate has a digest, and which the server sends along. That the
+// server sends it proves nothing, for anybody can; its own certificate has to come from it.
+func withFingerprint(c *tls.Config, digest [sha256.Size]byte, named bool) {
+	verifyAgainst(c, func(s tls.ConnectionState) (*x509.CertPool, error) {
+		for _, cert := range s.PeerCertificates {
+			if sha256.Sum256(cert.Raw) == digest {
+				pool := x509.NewCertPool()
+				pool.AddCert(cert)
+				return pool, nil
+			}
+		}
+		return nil, errors.New("tls: no certificate of the server has the fingerprint of sluice.ca.fingerprint")
+	}, named)
+}
+
+// verifyAgainst replaces the check of the server's certificate by one against authorities of our own choice, and with or
+// without its name.
+func verifyAgainst(c *tls.Config, authorities func(tls.ConnectionState) (*x509.CertPool, error), named bool) {
 	c.InsecureSkipVerify = true // the check below takes its place
 	c.VerifyConnection = func(s tls.ConnectionState) error {
+		roots, err := authorities(s)
+		if err != nil {
+			return err
+		}
 		opts := x509.VerifyOptions{Roots: roots, Intermediates: x509.NewCertPool()}
+		if named {
+			opts.DNSName = s.ServerName
+		}
 		for _, cert := range s.PeerCertificates[1:] {
 			opts.Intermediates.AddCert(cert)
 		}
-		_, err := s.PeerCertificates[0].Verify(opts)
+		_, err = s.PeerCertificates[0].Verify(opts)
 		return err
 	}
 }
