@@ -183,8 +183,10 @@ func TestStackFaults(t *testing.T) {
 		p := connectors.Partition{Topic: "es-queue", ID: 1}
 		c := count(t, s.ElasticsearchURL())
 		rt := newRuntime(connectors.PayloadString, connectors.PayloadJSON)
-		load(t, c, rt, p, map[string]string{"read.timeout.ms": "10000", "batch.size": "500", "max.in.flight.requests": "2", "retry.backoff.ms": "20",
-			"sluice.index.settings": `{"number_of_shards":30,"number_of_replicas":0}`}, n,
+		load(t, c, rt, p, map[string]string{
+			"read.timeout.ms": "10000", "batch.size": "500", "max.in.flight.requests": "2", "retry.backoff.ms": "20",
+			"sluice.index.settings": `{"number_of_shards":30,"number_of_replicas":0}`,
+		}, n,
 			func(o int64, n int) *connectors.Batch { return documents(p, o, n, numbered) },
 			func(_ context.Context, _ *fakeAck, begun chan<- struct{}) { close(begun) })
 		r.expect(p.Topic, p, n)
