@@ -86,6 +86,7 @@ func TestParseRequestError(t *testing.T) {
 	for in, want := range map[string]string{
 		`{"error":{"root_cause":[],"type":"es_rejected_execution_exception","reason":"full"},"status":429}`: "es_rejected_execution_exception: full",
 		`{"error":"no handler found","status":400}`:                                                         "error: no handler found",
+
 		`<html>bad gateway</html>`: ": <html>bad gateway</html>",
 		``:                         "",
 	} {

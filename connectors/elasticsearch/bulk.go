@@ -23,13 +23,14 @@ type item struct {
 // bulk is a request in the making or under way. It is encoded once: what has to be sent again is a part of its buffer
 // (invariant 4).
 type bulk struct {
-	buf   []byte
-	items []item
-	next  int64    // offset behind the last record taken in, whether it made an item or not
-	seq   uint64   // its number in the writer's progress
-	sums  []uint64 // hashes of all ids at the time of sending, where order matters
-	held  [2]int   // records and bytes reserved from the limiter
-	limit int      // most bytes to send at once; 0: as the task
+	buf     []byte
+	items   []item
+	indices []string // that documents name, where they do
+	next    int64    // offset behind the last record taken in, whether it made an item or not
+	seq     uint64   // its number in the writer's progress
+	sums    []uint64 // hashes of all ids at the time of sending, where order matters
+	held    [2]int   // records and bytes reserved from the limiter
+	limit   int      // most bytes to send at once; 0: as the task
 
 	body     []byte    // the answer
 	outcomes []outcome // of the items sent last
@@ -74,4 +75,5 @@ func (b *bulk) keep(n int, again func(i int) bool) {
 
 func (b *bulk) reset() {
 	b.buf, b.items, b.sums, b.next, b.held, b.limit = b.buf[:0], b.items[:0], b.sums[:0], 0, [2]int{}, 0
+	b.indices = b.indices[:0]
 }

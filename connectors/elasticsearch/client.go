@@ -29,6 +29,7 @@ type client struct {
 	name      string // the addresses, for messages
 	compress  bool
 	pipeline  string
+	body      []byte // of the request that makes an index
 	answer    time.Duration
 	connect   time.Duration
 }
@@ -83,7 +84,7 @@ func newClient(cfg connectors.Config, s *settings) (*client, error) {
 		return nil, connectors.Misconfigured("making the Elasticsearch client", err, "correct connection.url")
 	}
 	return &client{
-		es: es, transport: t, name: strings.Join(s.urls, ","), compress: s.compress, pipeline: s.pipeline,
+		es: es, transport: t, name: strings.Join(s.urls, ","), compress: s.compress, pipeline: s.pipeline, body: s.body,
 		answer: s.answer, connect: s.connect,
 	}, nil
 }
@@ -151,10 +152,15 @@ func readAll(r io.Reader, limit int, dst []byte) ([]byte, error) {
 	}
 }
 
-// bulk sends the first n items of b to index and reads what became of them into b.outcomes.
-func (c *client) bulk(ctx context.Context, index string, b *bulk, n int) *failure {
+// bulk sends the first n items of b to a target and reads what became of them into b.outcomes.
+func (c *client) bulk(ctx context.Context, t target, b *bulk, n int) *failure {
 	payload := b.payload(n)
-	r := esapi.BulkRequest{Index: url.PathEscape(index), FilterPath: bulkFilter, Pipeline: c.pipeline, Header: http.Header{}}
+	r := esapi.BulkRequest{FilterPath: bulkFilter, Pipeline: c.pipeline, Header: http.Header{}}
+	if !t.dated {
+		r.Index = url.PathEscape(t.name)
+	}
+	// The server's own patience with a shard that is not there ends before ours, so that it says what is the matter.
+	r.Timeout = c.answer / 2
 	r.Header.Set("Content-Type", "application/x-ndjson")
 	size := len(payload)
 	r.Body = bytes.NewReader(payload)
@@ -253,10 +259,16 @@ func (c *client) exists(ctx context.Context, name string) (bool, *failure) {
 }
 
 // create makes an index or a data stream, unless it exists by now.
-func (c *client) create(ctx context.Context, t target) *failure {
-	var r esapi.Request = esapi.IndicesCreateRequest{Index: url.PathEscape(t.name)}
-	if t.stream {
-		r = esapi.IndicesCreateDataStreamRequest{Name: url.PathEscape(t.name)}
+func (c *client) create(ctx context.Context, name string, stream bool) *failure {
+	var r esapi.Request
+	if stream {
+		r = esapi.IndicesCreateDataStreamRequest{Name: url.PathEscape(name)}
+	} else {
+		index := esapi.IndicesCreateRequest{Index: url.PathEscape(name)}
+		if c.body != nil {
+			index.Body = bytes.NewReader(c.body)
+		}
+		r = index
 	}
 	status, header, body, err := c.request(ctx, r, 0, maxSmallAnswer, nil)
 	if err != nil {
@@ -269,9 +281,9 @@ func (c *client) create(ctx context.Context, t target) *failure {
 	switch {
 	case e.Type == "resource_already_exists_exception", e.Type == "index_already_exists_exception":
 		return nil
-	case t.stream && (status == http.StatusMethodNotAllowed || strings.Contains(e.Reason, "no handler found")):
+	case stream && (status == http.StatusMethodNotAllowed || strings.Contains(e.Reason, "no handler found")):
 		return nil // made by the first document, where a template says so
-	case t.stream && strings.Contains(e.Reason, "no matching index template"):
+	case stream && strings.Contains(e.Reason, "no matching index template"):
 		return &failure{
 			cause: causeOther, code: connectors.CodeMisconfigured, err: statusError(status, e),
 			hint: "make an index template with a data_stream for this name",

@@ -11,9 +11,13 @@ import (
 // trial is something that is repeated until it succeeds.
 type trial struct {
 	n        int  // failures in a row
+	counted  int  // those of them that max.retries counts
 	retrying bool // counted in the writer's retrying
 	failed   bool // counted in the writer's failing
 }
+
+// maxPatience bounds the wait for an index that somebody has to release, so that it goes on soon after.
+const maxPatience = 5 * time.Second
 
 // setback reports a failure and waits before the next try. After max.retries, or at once where repeating alone does not
 // help, the error is handed to whoever calls Write or Flush; the trial goes on in the background until the writer is
@@ -24,12 +28,17 @@ func (w *writer) setback(t *trial, f *failure, op string, offset int64) error {
 	w.task.m.retries[f.cause].Add(1)
 	err := &connectors.Error{Code: f.code, Op: op, Partition: w.partition, Offset: offset, Err: f.err, Hint: f.hint}
 	wait := max(backoff(s.backoff, t.n), f.wait)
+	if f.patient {
+		wait = min(wait, maxPatience)
+	} else {
+		t.counted++
+	}
 	w.mu.Lock()
 	if !t.retrying {
 		t.retrying = true
 		w.retrying++
 	}
-	if !t.failed && (t.n > s.maxRetries || !f.retriable()) {
+	if !t.failed && (s.maxRetries >= 0 && t.counted > s.maxRetries || !f.retriable()) {
 		t.failed = true
 		w.failing++
 	}
@@ -45,7 +54,7 @@ func (w *writer) setback(t *trial, f *failure, op string, offset int64) error {
 
 // advanced begins the count of failures anew.
 func (w *writer) advanced(t *trial) {
-	t.n = 0
+	t.n, t.counted = 0, 0
 	if !t.failed {
 		return
 	}
@@ -97,7 +106,10 @@ func (w *writer) deliver(b *bulk) {
 			return
 		}
 		n := b.fit(w.task.limit(b.limit))
-		f := w.send(b, n)
+		f := w.prepare(b)
+		if f == nil {
+			f = w.send(b, n)
+		}
 		l.leave()
 		switch {
 		case w.ctx.Err() != nil && f != nil:
@@ -127,7 +139,7 @@ func (w *writer) send(b *bulk, n int) *failure {
 	m.bytes.Add(int64(len(b.payload(n))))
 	m.inFlight.Set(int64(w.task.limiter.inFlight()))
 	began := time.Now()
-	f := w.task.client.bulk(w.ctx, w.target.name, b, n)
+	f := w.task.client.bulk(w.ctx, w.target, b, n)
 	took := time.Since(began).Milliseconds()
 	m.millis.Add(took)
 	m.lastMillis.Set(took)
@@ -181,7 +193,7 @@ func (w *writer) settle(b *bulk, n int, t *trial) *failure {
 	var refused dropped
 	var first *serverError
 	var firstStatus, count, done, conflicts int
-	code, index := connectors.CodeRetriable, false
+	code, index, block := connectors.CodeRetriable, false, false
 	for i := range n {
 		o, it := &b.outcomes[i], &b.items[i]
 		var e *serverError
@@ -206,11 +218,12 @@ func (w *writer) settle(b *bulk, n int, t *trial) *failure {
 				code = connectors.CodeUnauthorized
 			}
 			fallthrough
-		case again, missing:
+		case again, missing, blocked:
 			index = index || o.verdict == missing
-			if count == 0 || o.verdict == unwritable {
+			if count == 0 || o.verdict == unwritable || o.verdict == blocked && !block {
 				first, firstStatus = e, o.status
 			}
+			block = block || o.verdict == blocked
 			count++
 		}
 	}
@@ -227,15 +240,21 @@ func (w *writer) settle(b *bulk, n int, t *trial) *failure {
 	if first == nil {
 		first = &serverError{Type: "unknown_error"}
 	}
-	if index {
-		if f := w.ensure(w.ctx); f != nil {
+	if index && w.target.dated {
+		w.forget(b.indices)
+	} else if index {
+		if f := w.ensure(w.ctx, w.target.name); f != nil {
 			return f
 		}
 	}
-	return &failure{
+	f := &failure{
 		cause: causeItems, code: code, err: fmt.Errorf("%d of %d documents were refused for now: status %d: %w", count, n, firstStatus, first),
 		hint: "check the index and the health of Elasticsearch",
 	}
+	if block && f.retriable() {
+		f.cause, f.patient, f.hint = causeBlocked, true, hintBlocked
+	}
+	return f
 }
 
 // repeat keeps of the first n items what was refused for now, and where order matters whatever came after it for the
@@ -244,7 +263,7 @@ func (w *writer) repeat(b *bulk, n int) {
 	var late map[uint64]bool
 	b.keep(n, func(i int) bool {
 		switch o := &b.outcomes[i]; o.verdict {
-		case again, missing, unwritable:
+		case again, missing, blocked, unwritable:
 			if w.enc.ordered {
 				if late == nil {
 					late = map[uint64]bool{}

@@ -29,8 +29,14 @@ type encoder struct {
 	deletes   bool
 	ignore    bool // null values are skipped
 	fields    []string
-	prefix    []byte // action up to the id's variable part
-	retry     []byte // the rest of an update's action
+	create    bool
+	routing   []string // path of the routing field; nil: none
+	naming    *naming  // nil: the request names the index
+	topic     string
+	indexTime []string         // path of the field with the time; nil: the record's timestamp
+	names     map[int64]string // of indices, by the hour since 1970
+	prefix    []byte           // action up to the id's variable part
+	retry     []byte           // the rest of an update's action
 	seed      maphash.Seed
 }
 
@@ -38,21 +44,26 @@ func newEncoder(s *settings, p connectors.Partition, t target, f connectors.Form
 	keyed := !s.ignoresKey(p.Topic)
 	e := &encoder{
 		format: f, keyed: keyed, auto: s.autoIDs, upsert: s.upsert, stream: t.stream,
-		versioned: keyed && !t.stream && !s.upsert,
-		header:    s.versionHeader,
-		deletes:   s.onNull == behaviorDelete, ignore: s.onNull == behaviorIgnore,
+		create:  s.create && !s.upsert || t.stream,
+		routing: s.routing, indexTime: s.indexTime, topic: p.Topic,
+		header:  s.versionHeader,
+		deletes: s.onNull == behaviorDelete, ignore: s.onNull == behaviorIgnore,
 		fields: s.timestampFields,
 		retry:  strconv.AppendInt([]byte(`,"retry_on_conflict":`), int64(min(s.inFlight, 5)), 10),
 		seed:   maphash.MakeSeed(),
 	}
+	e.versioned = keyed && !e.create && !e.upsert
+	if t.dated {
+		e.naming, e.names = s.target.naming, map[int64]string{}
+	}
 	// An external version settles the order of writes by itself, but not for ever that of a deletion and what came before
 	// it: the server forgets deletions after index.gc_deletes.
-	e.ordered = keyed && !t.stream && (e.upsert || e.deletes)
+	e.ordered = keyed && !t.stream && (e.upsert || e.deletes || e.create)
 	op := "index"
 	switch {
 	case e.upsert:
 		op = "update"
-	case e.stream:
+	case e.create:
 		op = "create"
 	}
 	e.prefix = []byte(`{"` + op + `":{`)
@@ -79,7 +90,7 @@ func (e *encoder) append(b *bulk, batch *connectors.Batch, i int) error {
 		return errors.New("the value is no JSON object; use org.apache.kafka.connect.json.JsonConverter and records that are objects")
 	}
 	start := len(b.buf)
-	sum, err := e.appendAction(b, batch, i)
+	sum, err := e.appendAction(b, batch, i, value)
 	if err == nil {
 		err = e.appendDocument(b, batch.Timestamp(i), value)
 	}
@@ -95,7 +106,7 @@ func (e *encoder) op() op {
 	switch {
 	case e.upsert:
 		return opUpdate
-	case e.stream:
+	case e.create:
 		return opCreate
 	default:
 		return opIndex
@@ -127,7 +138,7 @@ func (e *encoder) appendNull(b *bulk, batch *connectors.Batch, i int) error {
 	return nil
 }
 
-func (e *encoder) appendAction(b *bulk, batch *connectors.Batch, i int) (sum uint64, err error) {
+func (e *encoder) appendAction(b *bulk, batch *connectors.Batch, i int, value []byte) (sum uint64, err error) {
 	b.buf = append(b.buf, e.prefix...)
 	switch {
 	case e.auto:
@@ -145,6 +156,16 @@ func (e *encoder) appendAction(b *bulk, batch *connectors.Batch, i int) (sum uin
 	}
 	if e.upsert {
 		b.buf = append(b.buf, e.retry...)
+	}
+	if e.naming != nil {
+		if err := e.appendIndex(b, batch.Timestamp(i), value); err != nil {
+			return 0, err
+		}
+	}
+	if e.routing != nil {
+		if err := e.appendRouting(b, value); err != nil {
+			return 0, err
+		}
 	}
 	b.buf = append(b.buf, "}}\n"...)
 	return sum, nil

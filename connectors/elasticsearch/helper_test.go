@@ -173,3 +173,10 @@ func documents(p connectors.Partition, offset int64, n int, value func(offset in
 }
 
 func numbered(o int64) []byte { return fmt.Appendf(nil, `{"n":%d,"color":"green"}`, o) }
+
+// count gives how often trouble was reported.
+func (a *fakeAck) count() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.troubles
+}

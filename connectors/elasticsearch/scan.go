@@ -171,6 +171,24 @@ func eachElement(b []byte, i int, f func(from, to int) error) (int, error) {
 	}
 }
 
+// find gives the value at a path of fields within an object, nil where there is none. The last field of a name counts.
+func find(doc []byte, path []string) ([]byte, error) {
+	var found []byte
+	_, err := eachField(doc, 0, func(name []byte, from, to int) (bool, error) {
+		if string(name) == path[0] {
+			found = doc[from:to]
+		}
+		return false, nil
+	})
+	if err != nil || found == nil || len(path) == 1 {
+		return found, err
+	}
+	if !isObject(found) {
+		return nil, nil
+	}
+	return find(found, path[1:])
+}
+
 // isNull says whether a JSON document is null.
 func isNull(doc []byte) bool { return len(doc) < 64 && string(bytes.TrimSpace(doc)) == "null" }
 

@@ -25,6 +25,7 @@ type settings struct {
 	answer     time.Duration // 0: no limit
 	compress   bool
 	pipeline   string
+	body       []byte // of the request that makes an index
 
 	ignoreKey       bool
 	ignoreKeyTopics []string
@@ -36,6 +37,9 @@ type settings struct {
 	tolerant        bool // errors.tolerance is all
 	versionHeader   string
 	timestampFields []string
+	create          bool     // the operation is create
+	routing         []string // path of the routing field; nil: none
+	indexTime       []string // path of the field with the time; nil: the record's timestamp
 }
 
 func newSettings(cfg connectors.Config) (settings, error) {
@@ -58,6 +62,7 @@ func newSettings(cfg connectors.Config) (settings, error) {
 		answer:     readTimeout.Get(cfg),
 		compress:   compression.Get(cfg),
 		pipeline:   pipeline.Get(cfg),
+		body:       indexBody(cfg),
 
 		ignoreKey:       ignoreKey.Get(cfg),
 		ignoreKeyTopics: ignoreKeyTopics.Get(cfg),
@@ -67,6 +72,9 @@ func newSettings(cfg connectors.Config) (settings, error) {
 		dropInvalid:     dropInvalid.Get(cfg),
 		versionHeader:   versionHeader.Get(cfg),
 		timestampFields: streamTimestamp.Get(cfg),
+		create:          is(opType.Get(cfg), opTypeCreate),
+		routing:         path(routingField.Get(cfg)),
+		indexTime:       path(indexTimeField.Get(cfg)),
 	}
 	for i, u := range s.urls {
 		s.urls[i] = strings.TrimRight(u, "/")
@@ -85,6 +93,14 @@ func (s *settings) ignoresKey(topic string) bool {
 	return s.ignoreKey || s.autoIDs || slices.Contains(s.ignoreKeyTopics, topic)
 }
 
+// path splits a.b into its fields.
+func path(field string) []string {
+	if field == "" {
+		return nil
+	}
+	return strings.Split(field, ".")
+}
+
 func is(value, constant string) bool { return strings.EqualFold(value, constant) }
 
 // check finds what is wrong with several keys together, in Confluent's words where it has the same rule.
@@ -97,6 +113,7 @@ func check(cfg connectors.Config) []connectors.ConfigError {
 	}
 	checkAuthentication(cfg, wrong)
 	checkTargets(cfg, wrong)
+	checkAddressing(cfg, wrong)
 	if ignoreKey.Get(cfg) && len(ignoreKeyTopics.Get(cfg)) > 0 {
 		wrong("'topic.key.ignore' can not be set if 'key.ignore' is true.", ignoreKey.Name(), ignoreKeyTopics.Name())
 	}
@@ -109,6 +126,9 @@ func check(cfg connectors.Config) []connectors.ConfigError {
 			maxBuffered.Name(), batchSize.Name(), maxInFlight.Name())
 	}
 	checkProxy(cfg, wrong)
+	if tolerance, _ := cfg.Raw("errors.tolerance"); is(onMalformed.Get(cfg), behaviorReport) && !is(strings.TrimSpace(tolerance), "all") {
+		wrong("'behavior.on.malformed.documents' REPORT needs 'errors.tolerance' all.", onMalformed.Name())
+	}
 	if kerberosPrincipal.Get(cfg) != "" || kerberosKeytab.Get(cfg) != "" {
 		wrong("Kerberos is not supported; use connection.username, sluice.api.key, sluice.bearer.token or a client certificate.",
 			kerberosPrincipal.Name(), kerberosKeytab.Name())

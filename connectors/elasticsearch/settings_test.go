@@ -1,7 +1,10 @@
 package elasticsearch
 
 import (
+	"encoding/json"
+	"flag"
 	"maps"
+	"os"
 	"strings"
 	"testing"
 
@@ -48,6 +51,30 @@ func TestConfluentDefaults(t *testing.T) {
 		if !definition().Has(sslPrefix + "ssl." + name) {
 			t.Errorf("%sssl.%s is missing", sslPrefix, name)
 		}
+	}
+}
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// TestDefinition holds names, types, defaults, validation and order of all keys against what was agreed upon.
+func TestDefinition(t *testing.T) {
+	const file = "testdata/definition.golden.json"
+	got, err := json.MarshalIndent(definition().Keys(), "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got = append(got, '\n')
+	if *update {
+		if err := os.WriteFile(file, got, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(string(want), string(got)); d != "" {
+		t.Errorf("the definition changed; -update accepts it:\n%s", d)
 	}
 }
 
@@ -155,6 +182,35 @@ func TestCheck(t *testing.T) {
 			want: map[string]string{"elastic.https.ssl.enabled.protocols": "not supported"},
 		},
 		{
+			name: "fingerprint and trust store", set: map[string]string{"sluice.ca.fingerprint": strings.Repeat("0a", 32), "elastic.https.ssl.truststore.certificates": "x"},
+			want: map[string]string{"sluice.ca.fingerprint": "one of them"},
+		},
+		{
+			name: "reports without a dead letter queue", set: map[string]string{"behavior.on.malformed.documents": "report"},
+			want: map[string]string{"behavior.on.malformed.documents": "errors.tolerance"},
+		},
+		{name: "reports", set: map[string]string{"behavior.on.malformed.documents": "report", "errors.tolerance": "all"}},
+		{
+			name: "index name for a stream", set: with(stream, "key.ignore", "false", "sluice.index.name", "x", "sluice.index.settings", "{}"),
+			want: map[string]string{"sluice.index.name": "data streams", "sluice.index.settings": "template", "sluice.index.mappings": "template"},
+		},
+		{
+			name: "time field without time", set: map[string]string{"sluice.index.time.field": "at"},
+			want: map[string]string{"sluice.index.name": "needs a time", "sluice.index.time.field": "needs a time"},
+		},
+		{
+			name: "deletes from dated indices", set: map[string]string{"sluice.index.name": "x-${yyyy}", "behavior.on.null.values": "delete"},
+			want: map[string]string{"sluice.index.name": "Deletes", "behavior.on.null.values": "Deletes"},
+		},
+		{
+			name: "deletes of routed documents", set: map[string]string{"sluice.routing.field": "x", "behavior.on.null.values": "delete"},
+			want: map[string]string{"sluice.routing.field": "Deletes", "behavior.on.null.values": "Deletes"},
+		},
+		{
+			name: "create and upsert", set: map[string]string{"sluice.op.type": "create", "write.method": "upsert", "external.version.header": "v"},
+			want: map[string]string{"sluice.op.type": "CREATE", "write.method": "CREATE", "external.version.header": "CREATE"},
+		},
+		{
 			name: "encrypted key", set: map[string]string{"elastic.https.ssl.key.password": "p"},
 			want: map[string]string{"elastic.https.ssl.key.password": "Encrypted"},
 		},
@@ -201,6 +257,20 @@ func TestSingleKeys(t *testing.T) {
 		{"batch.size", "0", "at least 1"},
 		{"bulk.size.bytes", "-1", ""},
 		{"bulk.size.bytes", "-2", "at least -1"},
+		{"max.retries", "-1", ""},
+		{"max.retries", "-2", "at least -1"},
+		{"sluice.index.name", "x-${yyyy.MM.dd}-${topic}", ""},
+		{"sluice.index.name", "X", "lower case"},
+		{"sluice.index.name", "_x", "begin"},
+		{"sluice.index.name", "a b", "lower case"},
+		{"sluice.index.name", "a-${yyyy", "lower case"},
+		{"sluice.index.name", "a-${week}", "neither"},
+		{"sluice.index.name", "a-${MM}", "neither"},
+		{"sluice.index.settings", "[]", "object"},
+		{"sluice.index.settings", "{", "object"},
+		{"sluice.index.mappings", `{"dynamic":false}`, ""},
+		{"sluice.ca.fingerprint", "AB:CD", "64"},
+		{"sluice.ca.fingerprint", strings.Repeat("AB:", 31) + "AB", ""},
 		{"write.method", "Upsert", ""},
 		{"write.method", "replace", "INSERT, UPSERT"},
 	} {
@@ -225,6 +295,8 @@ func TestTargets(t *testing.T) {
 		{"dots", nil, "..", target{name: "dotdot"}},
 		{"dot", nil, ".", target{name: "dot"}},
 		{"long", nil, strings.Repeat("x", 300), target{name: strings.Repeat("x", 255)}},
+		{"template", map[string]string{"sluice.index.name": "${topic}-x"}, "-A", target{name: "a-x"}},
+		{"template with a time", map[string]string{"sluice.index.name": "x-${topic}-${yyyy}"}, "A", target{name: "x-a-${yyyy}", dated: true}},
 		{"stream", stream, "Select-Color", target{name: "logs-d-select-color", stream: true}},
 		{"stream with a namespace", with(stream, "data.stream.namespace", "prod"), "x", target{name: "logs-d-prod", stream: true}},
 		{"stream with a long topic", stream, strings.Repeat("x", 200), target{name: "logs-d-" + strings.Repeat("x", 100), stream: true}},

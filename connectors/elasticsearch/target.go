@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/sluice-connect/sluice/connectors"
@@ -11,7 +12,8 @@ import (
 
 // target is where the documents of a topic go.
 type target struct {
-	name   string // index, data stream or alias
+	name   string // index, data stream or alias; where it depends on time, the pattern, for messages
+	dated  bool   // every document names its index
 	stream bool   // append-only: the operation is create
 	exists bool   // made by someone else: never created here
 }
@@ -22,6 +24,7 @@ type targets struct {
 	stream    bool
 	prefix    string // <type>-<dataset>-
 	namespace string
+	naming    *naming
 }
 
 func isStream(cfg connectors.Config) bool {
@@ -33,6 +36,10 @@ func isStream(cfg connectors.Config) bool {
 
 func newTargets(cfg connectors.Config) (targets, error) {
 	t := targets{stream: isStream(cfg)}
+	var err error
+	if t.naming, err = parseNaming(indexTemplate.Get(cfg)); err != nil {
+		return targets{}, connectors.Misconfigured("reading "+indexTemplate.Name(), err, "")
+	}
 	if !is(resourceUsage.Get(cfg), usageDisabled) {
 		m, err := parseMapping(cfg)
 		if err != nil {
@@ -102,18 +109,11 @@ func (t *targets) of(topic string) (target, error) {
 		namespace := cut(strings.ReplaceAll(t.namespace, "${topic}", strings.ToLower(topic)), 100)
 		return target{name: t.prefix + namespace, stream: true}, nil
 	default:
-		return target{name: indexName(topic)}, nil
+		if t.naming.dated {
+			return target{name: strings.ReplaceAll(t.naming.template, "${topic}", strings.ToLower(topic)), dated: true}, nil
+		}
+		return target{name: t.naming.name(topic, time.Time{})}, nil
 	}
-}
-
-// indexName makes the name of an index of a topic's name: lower case, at most 255 bytes, without a leading - or _, and
-// not "." or ".." (https://www.elastic.co/guide/en/elasticsearch/reference/8.19/indices-create-index.html).
-func indexName(topic string) string {
-	name := strings.TrimLeft(cut(strings.ToLower(topic), 255), "-_")
-	if name == "." || name == ".." {
-		name = strings.ReplaceAll(name, ".", "dot")
-	}
-	return name
 }
 
 // cut shortens s to at most n bytes, between characters.

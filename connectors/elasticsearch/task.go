@@ -43,7 +43,7 @@ func (t *task) Open(ctx context.Context, p connectors.Partition, _ int64, ack co
 		task: t, partition: p, target: target, enc: enc, ack: ack,
 		log:  t.log.With("topic", p.Topic, "partition", p.ID),
 		done: make(chan struct{}), work: make(chan struct{}, 1), changed: make(chan struct{}, 1),
-		busy: map[uint64]int{},
+		busy: map[uint64]int{}, exist: map[string]bool{},
 	}
 	w.ctx, w.cancel = context.WithCancel(context.WithoutCancel(ctx)) // outlives the call
 	go w.run()

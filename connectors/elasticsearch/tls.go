@@ -1,11 +1,13 @@
 package elasticsearch
 
 import (
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,6 +17,9 @@ import (
 
 // checkTLS finds what is wrong with the keys of TLS without looking at files.
 func checkTLS(cfg connectors.Config, wrong func(string, ...string)) {
+	if caFingerprint.Get(cfg) != "" && (trustLocation.Get(cfg) != "" || trustCertificates.Get(cfg) != "") {
+		wrong("'sluice.ca.fingerprint' takes the place of a trust store; set one of them.", caFingerprint.Name())
+	}
 	const convert = "Stores of the type %s are not supported; convert it to PEM (keytool -exportcert -rfc, openssl pkcs12 -nodes) and set '%s' to PEM."
 	if t := trustType.Get(cfg); trustLocation.Get(cfg) != "" && !is(t, "PEM") {
 		wrong(fmt.Sprintf(convert, t, trustType.Name()), trustType.Name())
@@ -69,8 +74,19 @@ func newTLS(cfg connectors.Config) (*tls.Config, error) {
 	if err := identity(cfg, c); err != nil {
 		return nil, err
 	}
-	if sslIdentity.Get(cfg) == "" {
-		withoutName(c)
+	names := hosts(connectionURL.Get(cfg))
+	switch fingerprint := caFingerprint.Get(cfg); {
+	case fingerprint != "":
+		if sslIdentity.Get(cfg) == "" {
+			names = nil
+		}
+		digest, err := parseFingerprint(fingerprint)
+		if err != nil {
+			return nil, connectors.Misconfigured("reading "+caFingerprint.Name(), err, "")
+		}
+		withFingerprint(c, [sha256.Size]byte(digest), names)
+	case sslIdentity.Get(cfg) == "":
+		verifyAgainst(c, func(tls.ConnectionState) (*x509.CertPool, error) { return c.RootCAs, nil }, nil)
 	}
 	return c, nil
 }
@@ -120,16 +136,58 @@ func identity(cfg connectors.Config, c *tls.Config) error {
 	return nil
 }
 
-// withoutName checks the server's certificate against the authorities, but not its name.
-func withoutName(c *tls.Config) {
-	roots := c.RootCAs
+// withFingerprint trusts the one authority whose certificate has a digest, and which the server sends along. That the
+// server sends it proves nothing, for anybody can; its own certificate has to come from it.
+func withFingerprint(c *tls.Config, digest [sha256.Size]byte, names []string) {
+	verifyAgainst(c, func(s tls.ConnectionState) (*x509.CertPool, error) {
+		for _, cert := range s.PeerCertificates {
+			if sha256.Sum256(cert.Raw) == digest {
+				pool := x509.NewCertPool()
+				pool.AddCert(cert)
+				return pool, nil
+			}
+		}
+		return nil, errors.New("tls: no certificate of the server has the fingerprint of sluice.ca.fingerprint")
+	}, names)
+}
+
+// hosts gives the hosts of URLs.
+func hosts(urls []string) []string {
+	var names []string
+	for _, s := range urls {
+		if u, err := url.Parse(s); err == nil {
+			names = append(names, u.Hostname())
+		}
+	}
+	return names
+}
+
+// verifyAgainst replaces the check of the server's certificate by one against authorities of our own choice. The
+// certificate must be for the name that was dialled; for one of names where that was an address, because a connection
+// does not tell which. Without names it may be for any.
+func verifyAgainst(c *tls.Config, authorities func(tls.ConnectionState) (*x509.CertPool, error), names []string) {
 	c.InsecureSkipVerify = true // the check below takes its place
 	c.VerifyConnection = func(s tls.ConnectionState) error {
+		roots, err := authorities(s)
+		if err != nil {
+			return err
+		}
 		opts := x509.VerifyOptions{Roots: roots, Intermediates: x509.NewCertPool()}
 		for _, cert := range s.PeerCertificates[1:] {
 			opts.Intermediates.AddCert(cert)
 		}
-		_, err := s.PeerCertificates[0].Verify(opts)
+		leaf := s.PeerCertificates[0]
+		if _, err = leaf.Verify(opts); err != nil || names == nil {
+			return err
+		}
+		if s.ServerName != "" {
+			return leaf.VerifyHostname(s.ServerName)
+		}
+		for _, name := range names {
+			if err = leaf.VerifyHostname(name); err == nil {
+				return nil
+			}
+		}
 		return err
 	}
 }

@@ -18,6 +18,7 @@ const (
 	stored     verdict = iota
 	conflict           // the server has this version, or a later one, or this very document: stored before
 	again              // refused for now
+	blocked            // refused until the index, or its shard, can be written to again
 	missing            // there is no such index: make it, then again
 	malformed          // refused for good
 	unwritable         // refused for all documents alike until somebody changes something
@@ -42,10 +43,10 @@ func judge(o op, status int, e *serverError) verdict {
 		return stored // there was nothing to delete
 	case kind == "index_not_found_exception":
 		return missing
+	case isBlock(kind):
+		return blocked
 	case status == http.StatusTooManyRequests, status == http.StatusRequestTimeout, status >= 500:
 		return again
-	case kind == "cluster_block_exception", kind == "index_closed_exception":
-		return again // until somebody releases or opens the index
 	case status == http.StatusUnauthorized, kind == "security_exception",
 		kind == "invalid_index_name_exception",
 		kind == "illegal_argument_exception" && aboutTarget(reason):
@@ -53,6 +54,15 @@ func judge(o op, status int, e *serverError) verdict {
 	default:
 		return malformed
 	}
+}
+
+// isBlock tells errors of an index that is read-only, above the flood stage, closed or red.
+func isBlock(kind string) bool {
+	switch kind {
+	case "cluster_block_exception", "index_closed_exception", "unavailable_shards_exception", "no_shard_available_action_exception":
+		return true
+	}
+	return false
 }
 
 // aboutTarget tells refusals that concern index, alias or pipeline from those that concern a document; the type is the same.
@@ -82,6 +92,7 @@ type failure struct {
 	single bool          // of one item alone: that document is to blame
 
 	tooLarge bool // the size was refused
+	patient  bool // it ends when somebody acts, and is waited for however long that takes
 }
 
 // at makes the error of it.
@@ -98,13 +109,17 @@ const (
 	causeBusy
 	causeUnavailable
 	causeItems
+	causeBlocked
 	causeOther
 	causes
 )
 
 func (c cause) String() string {
-	return [...]string{"connection", "timeout", "busy", "unavailable", "items", "other"}[c]
+	return [...]string{"connection", "timeout", "busy", "unavailable", "items", "blocked", "other"}[c]
 }
+
+// hintBlocked is what helps an index that cannot be written to.
+const hintBlocked = "release the index (index.blocks.*), free disk space, open it or bring its shards back; sluice waits and goes on by itself"
 
 // retriable says whether repeating helps without anybody's doing; only then max.retries counts.
 func (f *failure) retriable() bool { return f.code == connectors.CodeRetriable }
@@ -134,6 +149,8 @@ func refused(status int, header http.Header, body []byte) *failure {
 	e := parseRequestError(body)
 	f := &failure{cause: causeOther, code: connectors.CodeRetriable, err: statusError(status, e)}
 	switch {
+	case isBlock(e.Type):
+		f.cause, f.patient, f.hint = causeBlocked, true, hintBlocked
 	case status == http.StatusTooManyRequests:
 		f.cause, f.wait, f.halve = causeBusy, retryAfter(header), true
 		f.hint = "Elasticsearch is overloaded; sending is slowed down"

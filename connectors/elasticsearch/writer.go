@@ -33,12 +33,13 @@ type writer struct {
 	full     bool
 	flushing bool
 	progress progress
-	held     int            // bulks with a reservation
-	busy     map[uint64]int // ids under way, where order matters
-	retrying int            // trials that wait to repeat something; nothing new is sent meanwhile
-	failing  int            // those of them that have been reported through err
-	err      error          // what Write and Flush return; nil while failing is 0
-	warned   bool           // of a conflict
+	held     int             // bulks with a reservation
+	busy     map[uint64]int  // ids under way, where order matters
+	retrying int             // trials that wait to repeat something; nothing new is sent meanwhile
+	failing  int             // those of them that have been reported through err
+	err      error           // what Write and Flush return; nil while failing is 0
+	warned   bool            // of a conflict
+	exist    map[string]bool // indices that are known to exist, where documents name theirs
 }
 
 var _ connectors.Writer = (*writer)(nil)
@@ -202,8 +203,8 @@ func (w *writer) run() {
 			}
 			continue
 		}
-		if !ready {
-			if w.insist(w.ensure) != nil {
+		if !ready && !w.target.dated {
+			if w.insist(func(ctx context.Context) *failure { return w.ensure(ctx, w.target.name) }) != nil {
 				return
 			}
 			ready = true
@@ -332,17 +333,49 @@ func (w *writer) release(b *bulk) {
 	}
 }
 
-// ensure makes sure that the target exists.
-func (w *writer) ensure(ctx context.Context) *failure {
-	found, f := w.task.client.exists(ctx, w.target.name)
+// prepare makes sure that the indices exist that documents of a bulk name.
+func (w *writer) prepare(b *bulk) *failure {
+	for _, name := range b.indices {
+		w.mu.Lock()
+		exists := w.exist[name]
+		w.mu.Unlock()
+		if exists {
+			continue
+		}
+		if f := w.ensure(w.ctx, name); f != nil {
+			f.halve = false // it is not about the documents
+			return f
+		}
+		w.mu.Lock()
+		if len(w.exist) >= maxNames {
+			clear(w.exist)
+		}
+		w.exist[name] = true
+		w.mu.Unlock()
+	}
+	return nil
+}
+
+// forget makes prepare look for indices anew.
+func (w *writer) forget(names []string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, name := range names {
+		delete(w.exist, name)
+	}
+}
+
+// ensure makes sure that a target exists.
+func (w *writer) ensure(ctx context.Context, name string) *failure {
+	found, f := w.task.client.exists(ctx, name)
 	switch {
 	case f != nil || found:
 		return f
 	case w.target.exists:
 		return &failure{
-			cause: causeOther, code: connectors.CodeMisconfigured, err: fmt.Errorf("there is no %s", w.target.name),
+			cause: causeOther, code: connectors.CodeMisconfigured, err: fmt.Errorf("there is no %s", name),
 			hint: "create it, or correct topic.to.external.resource.mapping",
 		}
 	}
-	return w.task.client.create(ctx, w.target)
+	return w.task.client.create(ctx, name, w.target.stream)
 }

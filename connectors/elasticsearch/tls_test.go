@@ -1,0 +1,133 @@
+package elasticsearch
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/hex"
+	"encoding/pem"
+	"log/slog"
+	"math/big"
+	"net"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sluice-connect/sluice/connectors"
+)
+
+func fingerprint(c *x509.Certificate) string {
+	sum := sha256.Sum256(c.Raw)
+	return hex.EncodeToString(sum[:])
+}
+
+// authority issues certificates for a test.
+type authority struct {
+	cert *x509.Certificate
+	key  *ecdsa.PrivateKey
+}
+
+func issue(t *testing.T, name string, by *authority, host string) *authority {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &x509.Certificate{
+		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		BasicConstraintsValid: true, IsCA: by == nil, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+	}
+	if ip := net.ParseIP(host); ip != nil {
+		c.IPAddresses = []net.IP{ip}
+	} else if host != "" {
+		c.DNSNames = []string{host}
+	}
+	parent, signer := c, key
+	if by != nil {
+		parent, signer = by.cert, by.key
+	}
+	der, err := x509.CreateCertificate(rand.Reader, c, parent, &key.PublicKey, signer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parsed, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &authority{parsed, key}
+}
+
+func (a *authority) certPEM() string {
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.cert.Raw}))
+}
+
+func (a *authority) keyPEM(t *testing.T) string {
+	t.Helper()
+	der, err := x509.MarshalPKCS8PrivateKey(a.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+}
+
+// TestTLS tries right and wrong authorities, names and client certificates.
+func TestTLS(t *testing.T) {
+	ca, other := issue(t, "ca", nil, ""), issue(t, "other", nil, "")
+	right, elsewhere, forged := issue(t, "es", ca, "127.0.0.1"), issue(t, "es", ca, "elsewhere"), issue(t, "es", other, "127.0.0.1")
+	client, stranger := issue(t, "client", ca, ""), issue(t, "client", other, "")
+	trust := map[string]string{sslPrefix + "ssl.truststore.certificates": ca.certPEM()}
+	pinned := map[string]string{"sluice.ca.fingerprint": strings.ToUpper(fingerprint(ca.cert))}
+	noName := sslPrefix + "ssl.endpoint.identification.algorithm"
+	mutual := func(set map[string]string, a *authority) map[string]string {
+		return with(set, sslPrefix+"ssl.keystore.certificate.chain", a.certPEM(), sslPrefix+"ssl.keystore.key", a.keyPEM(t))
+	}
+	for _, tc := range []struct {
+		name   string
+		server *authority
+		mutual bool
+		set    map[string]string
+		bad    string
+	}{
+		{name: "trusted", server: right, set: trust},
+		{name: "not trusted", server: right, set: nil, bad: "elastic.https.ssl"},
+		{name: "other authority", server: forged, set: trust, bad: "elastic.https.ssl"},
+		{name: "other name", server: elsewhere, set: trust, bad: "elastic.https.ssl"},
+		{name: "other name that does not matter", server: elsewhere, set: with(trust, noName, "")},
+		{name: "other authority where the name does not matter", server: forged, set: with(trust, noName, ""), bad: "elastic.https.ssl"},
+		{name: "fingerprint", server: right, set: pinned},
+		{name: "fingerprint, other name", server: elsewhere, set: pinned, bad: "elastic.https.ssl"},
+		{name: "fingerprint, other name that does not matter", server: elsewhere, set: with(pinned, noName, "")},
+		{name: "fingerprint of another", server: right, set: map[string]string{"sluice.ca.fingerprint": fingerprint(other.cert)}, bad: "sluice.ca.fingerprint"},
+		{name: "the authority shown by somebody else", server: forged, set: pinned, bad: "elastic.https.ssl"},
+		{name: "client certificate", server: right, mutual: true, set: mutual(trust, client)},
+		{name: "client certificate missing", server: right, mutual: true, set: trust, bad: "certificate required"},
+		{name: "client certificate of another authority", server: right, mutual: true, set: mutual(trust, stranger), bad: "elastic.https.ssl"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			pool := x509.NewCertPool()
+			pool.AddCert(ca.cert)
+			server := httptest.NewUnstartedServer(newService(t))
+			server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+			server.TLS = &tls.Config{
+				Certificates: []tls.Certificate{{Certificate: [][]byte{tc.server.cert.Raw, ca.cert.Raw}, PrivateKey: tc.server.key}},
+				ClientCAs:    pool,
+			}
+			if tc.mutual {
+				server.TLS.ClientAuth = tls.RequireAndVerifyClientCert
+			}
+			server.StartTLS()
+			t.Cleanup(server.Close)
+			err := New().Probe(t.Context(), parse(t, server.URL, with(tc.set, "elastic.security.protocol", "SSL")))
+			if (err == nil) != (tc.bad == "") || err != nil && (!strings.Contains(err.Error(), tc.bad) || connectors.CodeOf(err) != connectors.CodeRetriable) {
+				t.Errorf("probe: %v, want %q", err, tc.bad)
+			}
+		})
+	}
+}
