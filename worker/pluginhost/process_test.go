@@ -197,10 +197,13 @@ func TestHungTaskIsCutOff(t *testing.T) {
 	for _, role := range []string{"hangwrite", "hangclose", "hangstop"} {
 		t.Run(role, func(t *testing.T) {
 			t.Parallel()
-			proc, _, _ := one(t, role, nil)
+			proc, _, log := one(t, role, nil)
 			task := startTask(t, proc)
 			send(t, task, "x")
 			until(t, task, func(e plugins.Event, _ error) bool { _, ok := e.(plugins.Opened); return ok })
+			if role == "hangwrite" {
+				eventually(t, "the write", func() bool { return log.has("the write has begun") })
+			}
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
 			began := time.Now()

@@ -169,6 +169,7 @@ func (w writer) Write(_ context.Context, b *connectors.Batch) error {
 	case "panicwrite":
 		panic("no writing today")
 	case "hangwrite":
+		fmt.Fprintln(os.Stderr, "the write has begun")
 		select {}
 	case "size": // reports how large the value was
 		return connectors.Fatal("writing", errors.New(strconv.Itoa(len(b.Value(0)))+" bytes"), "")
