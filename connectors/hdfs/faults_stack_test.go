@@ -173,7 +173,7 @@ func TestStackFaults(t *testing.T) {
 	for _, d := range []*driver{flush, streamed, appends} {
 		select {
 		case <-d.done:
-		case <-time.After(90 * time.Second):
+		case <-time.After(4 * time.Minute): // a broken append waits for the lease, and for block recovery
 			_, _, _, trouble := d.acks.state()
 			t.Fatalf("%s does not end; trouble %v", d.name, trouble)
 		}
