@@ -51,7 +51,7 @@ var differentialCases = []struct {
 	{method: "PUT", path: "/connectors/none/topics/reset"},
 	{method: "GET", path: "/connectors/none/topics"},
 	{method: "PATCH", path: "/connectors/NAME/config", body: `{"tasks.max":2,"extra":"x"}`},
-	{method: "GET", path: "/connectors/NAME/status", until: `"id":1,"state":"RUNNING"`},
+	{method: "GET", path: "/connectors/NAME/status", until: `"id":0,"state":"RUNNING" and "id":1,"state":"RUNNING"`},
 	{method: "PATCH", path: "/connectors/NAME/config", body: `{"extra":null}`},
 	{method: "GET", path: "/connectors/NAME/config"},
 	{method: "PATCH", path: "/connectors/NAME/config", body: `{"tasks.max":"0"}`},
@@ -61,7 +61,7 @@ var differentialCases = []struct {
 	{method: "PUT", path: "/connectors/NAME/config", body: `{SINK,"topics":"a","topics.regex":"b"}`},
 
 	{method: "POST", path: "/connectors/NAME/restart"},
-	{method: "GET", path: "/connectors/NAME/status", until: `"id":1,"state":"RUNNING"`},
+	{method: "GET", path: "/connectors/NAME/status", until: `"id":0,"state":"RUNNING" and "id":1,"state":"RUNNING"`},
 	{method: "POST", path: "/connectors/none/restart?includeTasks=true"},
 	{method: "POST", path: "/connectors/NAME/restart?onlyFailed=true"},
 	{method: "POST", path: "/connectors/NAME/tasks/0/restart"},
@@ -69,7 +69,7 @@ var differentialCases = []struct {
 	{method: "POST", path: "/connectors/none/tasks/0/restart"},
 	{method: "PUT", path: "/connectors/none/pause"},
 	{method: "PUT", path: "/connectors/NAME/pause"},
-	{method: "GET", path: "/connectors/NAME/status", until: `"id":1,"state":"PAUSED"`},
+	{method: "GET", path: "/connectors/NAME/status", until: `"id":0,"state":"PAUSED" and "id":1,"state":"PAUSED"`},
 
 	{method: "PATCH", path: "/connectors/NAME/offsets", body: `{"offsets":[{"partition":{"kafka_topic":"NAME","kafka_partition":0},"offset":{"kafka_offset":1}}]}`},
 	{method: "DELETE", path: "/connectors/NAME/offsets"},

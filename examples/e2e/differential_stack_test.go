@@ -78,8 +78,11 @@ func (d *differ) run() []reply {
 			continue
 		}
 		eventually(d.t, time.Minute, c.method+" "+c.path+" of "+d.url, func() error {
-			if replies[i] = d.send(c.method, c.path, c.body, c.contentType); !strings.Contains(replies[i].body, c.until) {
-				return fmt.Errorf("answered %s, which lacks %s", replies[i].body, c.until)
+			replies[i] = d.send(c.method, c.path, c.body, c.contentType)
+			for text := range strings.SplitSeq(c.until, " and ") {
+				if !strings.Contains(replies[i].body, text) {
+					return fmt.Errorf("answered %s, which lacks %s", replies[i].body, text)
+				}
 			}
 			return nil
 		})
@@ -165,6 +168,9 @@ func comparable(key string, v any) any {
 		out := make([]any, len(v))
 		for i, e := range v {
 			out[i] = comparable("", e)
+		}
+		if key == "tasks" { // Kafka Connect has them in any order
+			slices.SortFunc(out, func(a, b any) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
 		}
 		return out
 	case string:
