@@ -21,11 +21,16 @@ type Columns struct {
 	HeaderLengths   []int32  // for each header the bytes of its key, then of its value; value -1 is null
 	HeaderArena     []byte   // header keys and values back to back
 	Arena           []byte
+
+	// What all records of the batch have in common; a change begins another batch.
+	Topic       string // name that transformations gave the topic; empty where it is that of the partition
+	KeySchema   []byte // schema of all keys, in the JSON form of Kafka Connect's JsonConverter; nil where they have none
+	ValueSchema []byte // the same for the values
 }
 
 // Size is the memory that the columns hold, in bytes; it is what back-pressure counts.
 func (c *Columns) Size() int {
-	return len(c.Arena) + len(c.HeaderArena) + 4*(len(c.OffsetDeltas)+len(c.KeyLengths)+len(c.ValueLengths)+
+	return len(c.Arena) + len(c.HeaderArena) + len(c.Topic) + len(c.KeySchema) + len(c.ValueSchema) + 4*(len(c.OffsetDeltas)+len(c.KeyLengths)+len(c.ValueLengths)+
 		len(c.HeaderCounts)+len(c.HeaderLengths)) + 8*len(c.TimestampDeltas)
 }
 
@@ -155,6 +160,21 @@ func (b *Batch) indexHeaders() error {
 
 // Partition is where the records come from.
 func (b *Batch) Partition() Partition { return b.partition }
+
+// Topic is the name under which the records are to be stored: that of their partition unless a transformation changed it.
+func (b *Batch) Topic() string {
+	if b.c.Topic != "" {
+		return b.c.Topic
+	}
+	return b.partition.Topic
+}
+
+// KeySchema is the schema that all keys of the batch have, or nil: a JSON document in the form that Kafka Connect's
+// JsonConverter writes under "schema". Equal schemas of one task have equal bytes.
+func (b *Batch) KeySchema() []byte { return b.c.KeySchema }
+
+// ValueSchema is the same for the values.
+func (b *Batch) ValueSchema() []byte { return b.c.ValueSchema }
 
 // Len is the number of records, at least 1.
 func (b *Batch) Len() int { return b.c.Records }

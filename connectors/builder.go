@@ -12,6 +12,12 @@ type Builder struct {
 	keys       bool
 }
 
+// Describe says what the records have in common, as in [Columns]; it is called before the first one is added. The memory of
+// the schemas is shared.
+func (b *Builder) Describe(topic string, keySchema, valueSchema []byte) {
+	b.c.Topic, b.c.KeySchema, b.c.ValueSchema = topic, keySchema, valueSchema
+}
+
 // Append adds a record behind the last one. The bytes are copied. Nil means null. Offsets ascend, and one batch spans
 // fewer than 2^32 of them.
 func (b *Builder) Append(offset, timestamp int64, key, value []byte, headers ...Header) {

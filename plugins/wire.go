@@ -127,6 +127,7 @@ func setBatch(b *protocol.Batch, id uint32, c *connectors.Columns, size int64) {
 	b.KeyLengths, b.ValueLengths = c.KeyLengths, c.ValueLengths
 	b.HeaderCounts, b.HeaderLengths = c.HeaderCounts, c.HeaderLengths
 	b.HeaderArena, b.Arena = c.HeaderArena, c.Arena
+	b.Topic, b.KeySchema, b.ValueSchema = c.Topic, c.KeySchema, c.ValueSchema
 }
 
 // maxRecords bounds what a message may claim before its columns are looked at.
@@ -142,6 +143,7 @@ func fromBatch(p connectors.Partition, b *protocol.Batch) (*connectors.Batch, er
 		KeyLengths: b.GetKeyLengths(), ValueLengths: b.GetValueLengths(),
 		HeaderCounts: b.GetHeaderCounts(), HeaderLengths: b.GetHeaderLengths(),
 		HeaderArena: b.GetHeaderArena(), Arena: b.GetArena(),
+		Topic: b.GetTopic(), KeySchema: b.GetKeySchema(), ValueSchema: b.GetValueSchema(),
 	})
 }
 

@@ -2,6 +2,7 @@ package plugins
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"reflect"
@@ -27,6 +28,10 @@ func drawBytes(t *rapid.T, name string) []byte {
 	return append([]byte{}, rapid.SliceOfN(rapid.Byte(), 0, 20).Draw(t, name)...)
 }
 
+func drawSchema(t *rapid.T, name string) []byte {
+	return rapid.SampledFrom([][]byte{nil, []byte(`{"type":"string"}`)}).Draw(t, name)
+}
+
 func same(a, b []byte) bool { return (a == nil) == (b == nil) && bytes.Equal(a, b) }
 
 // TestBatchCrossesTheWire sends random batches through the wire format, using the message again as Task.Send does.
@@ -36,6 +41,9 @@ func TestBatchCrossesTheWire(t *testing.T) {
 		var b connectors.Builder
 		for range 2 {
 			b.Reset()
+			topic := rapid.SampledFrom([]string{"", "renamed"}).Draw(t, "topic")
+			keySchema, valueSchema := drawSchema(t, "key schema"), drawSchema(t, "value schema")
+			b.Describe(topic, keySchema, valueSchema)
 			offset := rapid.Int64Range(0, 1<<40).Draw(t, "offset")
 			keys, headers := rapid.Bool().Draw(t, "keys"), rapid.Bool().Draw(t, "headers")
 			var want []record
@@ -69,6 +77,9 @@ func TestBatchCrossesTheWire(t *testing.T) {
 			}
 			if got.Len() != len(want) || arrived.GetSize() != int64(b.Size()) || got.Partition() != p0 {
 				t.Fatalf("%d records of %d, size %d of %d", got.Len(), len(want), arrived.GetSize(), b.Size())
+			}
+			if got.Topic() != cmp.Or(topic, p0.Topic) || !bytes.Equal(got.KeySchema(), keySchema) || !bytes.Equal(got.ValueSchema(), valueSchema) {
+				t.Fatalf("topic %q with schemas %q and %q, want %q, %q, %q", got.Topic(), got.KeySchema(), got.ValueSchema(), topic, keySchema, valueSchema)
 			}
 			for i, r := range got.All() {
 				w := want[i]

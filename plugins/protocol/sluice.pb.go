@@ -1528,8 +1528,12 @@ type Batch struct {
 	HeaderArena     []byte                 `protobuf:"bytes,11,opt,name=header_arena,json=headerArena,proto3" json:"header_arena,omitempty"`
 	Arena           []byte                 `protobuf:"bytes,12,opt,name=arena,proto3" json:"arena,omitempty"`
 	Size            int64                  `protobuf:"varint,13,opt,name=size,proto3" json:"size,omitempty"` // credit that it takes, in bytes
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// What all records of the batch have in common.
+	Topic         string `protobuf:"bytes,14,opt,name=topic,proto3" json:"topic,omitempty"`                                // name that transformations gave the topic; empty where it is that of the opening
+	KeySchema     []byte `protobuf:"bytes,15,opt,name=key_schema,json=keySchema,proto3" json:"key_schema,omitempty"`       // schema of all keys, in the JSON form of Kafka Connect's JsonConverter; empty where they have none
+	ValueSchema   []byte `protobuf:"bytes,16,opt,name=value_schema,json=valueSchema,proto3" json:"value_schema,omitempty"` // the same for the values
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Batch) Reset() {
@@ -1651,6 +1655,27 @@ func (x *Batch) GetSize() int64 {
 		return x.Size
 	}
 	return 0
+}
+
+func (x *Batch) GetTopic() string {
+	if x != nil {
+		return x.Topic
+	}
+	return ""
+}
+
+func (x *Batch) GetKeySchema() []byte {
+	if x != nil {
+		return x.KeySchema
+	}
+	return nil
+}
+
+func (x *Batch) GetValueSchema() []byte {
+	if x != nil {
+		return x.ValueSchema
+	}
+	return nil
 }
 
 // Taken gives credit back: the writer has taken batches of this size.
@@ -2242,7 +2267,7 @@ const file_sluice_proto_rawDesc = "" +
 	"\tcommitted\x18\x04 \x01(\x03R\tcommitted\"0\n" +
 	"\x06Opened\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\rR\x02id\x12\x16\n" +
-	"\x06resume\x18\x02 \x01(\x03R\x06resume\"\xa8\x03\n" +
+	"\x06resume\x18\x02 \x01(\x03R\x06resume\"\x80\x04\n" +
 	"\x05Batch\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\rR\x02id\x12\x18\n" +
 	"\arecords\x18\x02 \x01(\rR\arecords\x12\x1f\n" +
@@ -2259,7 +2284,11 @@ const file_sluice_proto_rawDesc = "" +
 	" \x03(\x11R\rheaderLengths\x12!\n" +
 	"\fheader_arena\x18\v \x01(\fR\vheaderArena\x12\x14\n" +
 	"\x05arena\x18\f \x01(\fR\x05arena\x12\x12\n" +
-	"\x04size\x18\r \x01(\x03R\x04size\"+\n" +
+	"\x04size\x18\r \x01(\x03R\x04size\x12\x14\n" +
+	"\x05topic\x18\x0e \x01(\tR\x05topic\x12\x1d\n" +
+	"\n" +
+	"key_schema\x18\x0f \x01(\fR\tkeySchema\x12!\n" +
+	"\fvalue_schema\x18\x10 \x01(\fR\vvalueSchema\"+\n" +
 	"\x05Taken\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\rR\x02id\x12\x12\n" +
 	"\x04size\x18\x02 \x01(\x03R\x04size\"-\n" +

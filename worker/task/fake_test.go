@@ -390,6 +390,7 @@ func cloneColumns(c connectors.Columns) connectors.Columns {
 	c.HeaderLengths = slices.Clone(c.HeaderLengths)
 	c.HeaderArena = bytes.Clone(c.HeaderArena)
 	c.Arena = bytes.Clone(c.Arena)
+	c.KeySchema, c.ValueSchema = bytes.Clone(c.KeySchema), bytes.Clone(c.ValueSchema)
 	return c
 }
 
