@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strconv"
+	"time"
 
 	"github.com/sluice-connect/sluice/connectors"
 )
@@ -18,18 +20,36 @@ import (
 // A predecessor may still have the file open, or wake up and open it. So every opening first gives the file a new name,
 // with the next generation number, under which predecessors do not know it; then it opens and closes the file, which HDFS
 // only grants when nobody else has it open; then it cuts off what was never acknowledged.
+//
+// HDFS keeps a file whose writer died for a minute, and longer where it cannot bring its last block in order. Records do
+// not wait for that: the file is left as it is, the next commit begins another one, and what was never acknowledged is cut
+// off from the file that was left once HDFS lets it be opened.
 type appendStore struct {
-	w       *writer
-	current progress
-	attempt int
-	dirty   bool // the file may be longer than recorded
+	w        *writer
+	current  progress
+	attempt  int
+	dirty    bool // the file may be longer than recorded
+	settleAt time.Time
 }
 
 // progress is the content of the progress file.
 type progress struct {
-	File   string `json:"file"`   // name of the growing file, "" before the first commit
+	File   string `json:"file"`           // name of the growing file, "" before its first commit
+	Length int64  `json:"length"`         // bytes of it that count
+	Next   int64  `json:"next"`           // offset behind the last record in it
+	Left   []left `json:"left,omitempty"` // earlier files that may still be longer than what counts of them
+}
+
+// left is a file that could not be opened.
+type left struct {
+	File   string `json:"file"`
 	Length int64  `json:"length"` // bytes of it that count
-	Next   int64  `json:"next"`   // offset behind the last record in it
+}
+
+// grown is a growing file as it was found.
+type grown struct {
+	growing
+	name string
 }
 
 var _ store = (*appendStore)(nil)
@@ -49,70 +69,148 @@ func (s *appendStore) recover(ctx context.Context) (int64, error) {
 	if err != nil {
 		return -1, failure("looking for committed files in "+dir, err)
 	}
+	recorded, err := s.read(ctx)
+	if err != nil {
+		return -1, err
+	}
 	next := int64(-1)
-	latest, found := growing{first: -1}, ""
+	files := map[int64]grown{} // by their first offsets, in their last generation
 	for _, name := range names {
 		if _, last, ok := w.set.names.parseFile(w.partition, name); ok {
 			next = max(next, last+1) // written in the other mode
 		}
-		if g, ok := w.set.names.parseGrowing(w.partition, name); ok && (g.first > latest.first || g.first == latest.first && g.generation > latest.generation) {
-			latest, found = g, name
+		if g, ok := w.set.names.parseGrowing(w.partition, name); ok {
+			if other, twice := files[g.first]; !twice || g.generation > other.generation {
+				files[g.first] = grown{g, name}
+			}
 		}
 	}
-	s.current, err = s.read(ctx)
-	if err != nil {
-		return -1, err
+	latest := int64(-1)
+	for first := range files {
+		latest = max(latest, first)
 	}
-	if found == "" {
-		s.current = progress{Next: next} // new, or moved away by the user, who then has the records
-		return next, nil
+	s.current = progress{Next: recorded.Next}
+	present := false
+	// Those of earlier offsets come first, so that the last one that can be opened is the present one.
+	for _, l := range append(slices.Clone(recorded.Left), left{recorded.File, recorded.Length}) {
+		g, ok := w.set.names.parseGrowing(w.partition, l.File)
+		if !ok {
+			continue // there is none yet
+		}
+		f, ok := files[g.first]
+		if !ok {
+			continue // moved away by the user, who then has the records
+		}
+		present = true
+		delete(files, g.first)
+		if err := s.adopt(ctx, f, l.Length); err != nil {
+			return -1, err
+		}
 	}
-	if g, ok := w.set.names.parseGrowing(w.partition, s.current.File); !ok || g.first != latest.first {
-		s.current = progress{} // made, and its first commit never recorded
+	if f, unknown := files[latest]; unknown && latest >= recorded.Next { // made, and its first commit never recorded
+		s.current.Next = latest
+		if err := s.adopt(ctx, f, 0); err != nil {
+			return -1, err
+		}
+		present = true
+	} else if !present {
+		s.current.Next = next
 	}
-	if err := s.adopt(ctx, path.Join(dir, found), latest); err != nil {
-		return -1, err
+	if present {
+		if err := s.record(ctx, s.current); err != nil {
+			return -1, err
+		}
 	}
-	if latest.ext != w.set.names.ext { // of another format: the next commit begins a file of its own
-		s.current = progress{Next: s.current.Next}
+	if g, ok := w.set.names.parseGrowing(w.partition, s.current.File); ok && g.ext != w.set.names.ext {
+		s.current.File, s.current.Length = "", 0 // of another format: the next commit begins a file of its own
 	}
 	return max(next, s.current.Next), nil
 }
 
-// adopt takes the growing file over from its last writer.
-func (s *appendStore) adopt(ctx context.Context, from string, g growing) error {
+// adopt takes a growing file over from its last writer. Where it can be written to it becomes the present one.
+func (s *appendStore) adopt(ctx context.Context, f grown, length int64) error {
 	w := s.w
-	g.generation++
-	to := w.set.names.growing(w.partition, g)
+	from := path.Join(w.set.names.dir(w.partition), f.name)
+	f.generation++
+	to := w.set.names.growing(w.partition, f.growing)
 	if err := w.fs.Rename(ctx, from, to); err != nil {
 		return failure("taking over "+from, err)
 	}
-	f, err := w.fs.Append(ctx, to)
+	err := s.settle(ctx, to, length)
+	if held(err) {
+		return s.leave(ctx, path.Base(to), length, err)
+	}
+	if err == nil {
+		s.current.File, s.current.Length = path.Base(to), length
+	}
+	return err
+}
+
+// settle makes sure that nobody has a file open, and cuts off what does not count.
+func (s *appendStore) settle(ctx context.Context, name string, length int64) error {
+	w := s.w
+	f, err := w.fs.Append(ctx, name)
+	if err == nil {
+		err = f.Close()
+	}
+	var size int64
+	if err == nil {
+		size, err = w.fs.Size(ctx, name)
+	}
 	if err != nil {
-		return failure("taking over "+to, err)
+		return failure("taking over "+name, err)
 	}
-	if err := f.Close(); err != nil {
-		return failure("taking over "+to, err)
-	}
-	size, err := w.fs.Size(ctx, to)
-	if err != nil {
-		return failure("taking over "+to, err)
-	}
-	if size < s.current.Length {
-		return connectors.Fatal("taking over "+to, fmt.Errorf("it has %d bytes, the progress file says %d", size, s.current.Length),
+	if size < length {
+		return connectors.Fatal("taking over "+name, fmt.Errorf("it has %d bytes, the progress file says %d", size, length),
 			"the file was cut by somebody; move it and "+w.set.names.progress(w.partition)+" away to begin anew")
 	}
-	next := s.current
-	if s.current.File == "" {
-		next = progress{Next: g.first} // nothing of it counts
-	}
-	next.File = path.Base(to)
-	if size > next.Length {
-		if err := w.fs.Truncate(ctx, to, next.Length); err != nil {
-			return failure("cutting off what was not acknowledged of "+to, err)
+	if size > length {
+		if err := w.fs.Truncate(ctx, name, length); err != nil {
+			return failure("cutting off what was not acknowledged of "+name, err)
 		}
 	}
-	return s.record(ctx, next)
+	return nil
+}
+
+// leave goes on without a file that cannot be opened for now. One of which nothing counts is removed.
+func (s *appendStore) leave(ctx context.Context, name string, length int64, why error) error {
+	w := s.w
+	if length == 0 {
+		whole := path.Join(w.set.names.dir(w.partition), name)
+		if err := w.fs.RemoveAll(ctx, whole); err != nil {
+			return failure("removing "+whole, err)
+		}
+	} else {
+		w.log.Warn("a growing file cannot be appended to; another one is begun", "partition", w.partition, "file", name, "bytes", length, "error", why)
+		s.current.Left = append(slices.Clone(s.current.Left), left{File: name, Length: length})
+	}
+	s.current.File, s.current.Length = "", 0
+	s.settleAt = w.now().Add(settlePause)
+	return nil
+}
+
+// settlePause is the time between two attempts to open the files that were left.
+const settlePause = 10 * time.Second
+
+// settleLeft tries to bring in order what was left. It is of no consequence for the commit when it fails.
+func (s *appendStore) settleLeft(ctx context.Context) {
+	w := s.w
+	if len(s.current.Left) == 0 || w.now().Before(s.settleAt) {
+		return
+	}
+	s.settleAt = w.now().Add(settlePause)
+	var still []left
+	for _, l := range s.current.Left {
+		name := path.Join(w.set.names.dir(w.partition), l.File)
+		err := s.settle(ctx, name, l.Length)
+		if err == nil || errors.Is(err, fs.ErrNotExist) { // moved away by the user, or by a successor
+			continue
+		}
+		w.fs.Reset() // a client with a broken file would keep its lease
+		w.log.Debug("a growing file that was left cannot be opened yet", "partition", w.partition, "file", l.File, "error", err)
+		still = append(still, l)
+	}
+	s.current.Left = still
 }
 
 func (s *appendStore) read(ctx context.Context) (p progress, err error) {
@@ -178,13 +276,22 @@ func (s *appendStore) commit(ctx context.Context, c content) error {
 			return fenced("recording progress in " + s.w.set.names.progress(s.w.partition))
 		}
 	}
-	if err := s.append(ctx, c.first, c.data); err != nil {
+	s.settleLeft(ctx)
+	err := s.append(ctx, c.first, c.data)
+	if held(err) {
+		if err := s.leave(ctx, s.current.File, s.current.Length, err); err != nil {
+			return err
+		}
+		s.dirty = false // another file
+		err = s.append(ctx, c.first, c.data)
+	}
+	if err != nil {
 		return err
 	}
 	next := s.current
 	next.Length += int64(len(c.data))
 	next.Next = c.last + 1
-	err := s.record(ctx, next)
+	err = s.record(ctx, next)
 	if err == nil {
 		s.dirty = false
 	}

@@ -14,7 +14,7 @@
 //     and written anew. A larger one is streamed, and its failure sends the task back to the last committed offset.
 //  5. In append mode the length of the growing file counts as recorded in its progress file, which is replaced by a
 //     rename from the temporary folder; what lies beyond was never acknowledged and is cut off by the
-//     next opening.
+//     next opening, or, from a file that HDFS did not let be opened, as soon as it does. No record waits for that.
 //  6. Every call to HDFS ends at its deadline or when its context does. Clients with broken files are closed, because a
 //     living client would hold their leases.
 //  7. While the other side is away the writer tries again by itself and says why; it gives up only when another writer

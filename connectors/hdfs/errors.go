@@ -56,11 +56,22 @@ func failure(op string, err error) *connectors.Error {
 		return connectors.Retriable(op, cause, "no namenode answers; check store.url and the service")
 	case has("connection refused", "no such host", "write failed: ERROR"):
 		return connectors.Retriable(op, cause, "a datanode cannot be reached; it goes on with others, at the latest when the namenode misses that one")
-	case has("AlreadyBeingCreated", "RecoveryInProgress"):
+	case held(err):
 		return connectors.Retriable(op, cause, "a writer before this one has the file open; HDFS takes it away after a minute")
 	default:
 		return connectors.Retriable(op, cause, "")
 	}
+}
+
+// held says that HDFS does not let a file be opened for now: its last writer's lease has not ended, or its last block is not
+// in order yet.
+func held(err error) bool {
+	if err == nil {
+		return false
+	}
+	text := err.Error()
+	return strings.Contains(text, "AlreadyBeingCreated") || strings.Contains(text, "RecoveryInProgress") ||
+		strings.Contains(text, "not sufficiently replicated yet")
 }
 
 // brief leaves out the stack traces that a namenode sends.

@@ -102,27 +102,54 @@ func (h *webHDFS) chmod(name, mode string) {
 	h.call(http.MethodPut, name, "SETPERMISSION", "permission", mode)
 }
 
-// stored reads the numbers at the beginning of the lines below a root folder, and checks that files hold what their names
-// say. Of a growing file counts what the progress file says.
-func (h *webHDFS) stored(root string) (offsets []int64) {
+// counted is what the progress file of append mode says of a growing file.
+type counted struct {
+	File   string
+	Length int
+}
+
+// growing are those that the progress file names: the present one, and those that were left.
+func (h *webHDFS) growing(root string) (present counted, left []counted) {
 	h.t.Helper()
-	dir := root + "/topics/select-color/partition=1"
 	var progress struct {
-		File   string
-		Length int
+		counted
+		Left []counted
 	}
 	if answer, ok := h.call(http.MethodGet, root+"/logs/select-color/1/progress.json", "OPEN"); ok {
 		if err := json.Unmarshal(answer, &progress); err != nil {
 			h.t.Fatal(err)
 		}
 	}
+	return progress.counted, progress.Left
+}
+
+func (h *webHDFS) left(root string) []counted {
+	h.t.Helper()
+	_, left := h.growing(root)
+	return left
+}
+
+// stored reads the numbers at the beginning of the lines below a root folder, and checks that files hold what their names
+// say. Of the growing files that the progress file names counts what it says.
+func (h *webHDFS) stored(root string) []int64 {
+	h.t.Helper()
+	present, left := h.growing(root)
+	return h.read(root, append(left, present))
+}
+
+func (h *webHDFS) read(root string, counting []counted) (offsets []int64) {
+	h.t.Helper()
+	dir := root + "/topics/select-color/partition=1"
 	for _, name := range h.list(dir) {
 		data, _ := h.call(http.MethodGet, path.Join(dir, name), "OPEN")
-		if strings.Contains(name, "~") {
-			if name != progress.File || len(data) < progress.Length {
-				h.t.Fatalf("%s has %d bytes; progress is %+v", name, len(data), progress)
+		for _, c := range counting {
+			if name != c.File {
+				continue
 			}
-			data = data[:progress.Length]
+			if len(data) < c.Length {
+				h.t.Fatalf("%s has %d bytes; %d count", name, len(data), c.Length)
+			}
+			data = data[:c.Length]
 		}
 		from := len(offsets)
 		for line := range strings.Lines(string(data)) {
@@ -145,7 +172,17 @@ func (h *webHDFS) stored(root string) (offsets []int64) {
 // expectStored wants the offsets [0,n) once each and in order.
 func (h *webHDFS) expectStored(root string, n int64) {
 	h.t.Helper()
-	got := h.stored(root)
+	h.expectOffsets(root, h.stored(root), n)
+}
+
+// expectWhole wants them of whole files, whatever the progress file says.
+func (h *webHDFS) expectWhole(root string, n int64) {
+	h.t.Helper()
+	h.expectOffsets(root, h.read(root, nil), n)
+}
+
+func (h *webHDFS) expectOffsets(root string, got []int64, n int64) {
+	h.t.Helper()
 	if slices.Equal(got, sequence(0, n-1)) {
 		return
 	}
