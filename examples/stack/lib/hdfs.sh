@@ -129,7 +129,7 @@ datanode_run() { # I
 jmx() { curl -sf -m 2 "http://127.0.0.1:$1/jmx?qry=Hadoop:service=$2"; } # PORT QUERY
 
 # The namenode is ready when it lists every datanode that runs; out of safe mode it need only be when all of them run,
-# for else it may rightly wait for blocks. Of a pair one must be active.
+# for else it may rightly wait for blocks. Of a pair one must be active; the standby may stay in safe mode while others write.
 namenode_ready() { # "" or 2
   local port beans live running=0 i; port="STACK_WEBHDFS$1_PORT"
   beans=$(jmx "${!port}" NameNode,name=FSNamesystemState) || return 1
@@ -140,6 +140,7 @@ namenode_ready() { # "" or 2
   ((live >= running)) || return 1
   ((STACK_NAMENODES == 1)) || one_active "$1" || return 1
   ((running == STACK_DATANODES)) || return 0
+  [ "$(ha_state "$1")" = active ] || return 0
   waiting_for="safe mode"
   [[ $beans =~ \"FSState\"\ :\ \"Operational\" ]]
 }
