@@ -11,6 +11,7 @@ import (
 	_ "time/tzdata" // time zones where the system has none
 
 	"github.com/sluice-connect/sluice/connectors"
+	"github.com/sluice-connect/sluice/connectors/hdfs/encode"
 )
 
 // defaultPort is the namenode's.
@@ -22,7 +23,7 @@ type settings struct {
 	cluster  *cluster // nil: a folder of this machine
 	timeout  time.Duration
 	names    naming
-	format   format
+	format   *encode.Format
 	skipNull bool
 	records  int
 	rotation rotation
@@ -139,14 +140,19 @@ func newSettings(cfg connectors.Config, records connectors.Format) (settings, er
 			return settings{}, err
 		}
 	}
-	f := newFormat(cfg, records.Value)
+	format, err := encode.New(encode.Options{
+		Class: formatClass.Get(cfg), Payload: records.Value, Separator: bytesSeparator.Get(cfg), Extension: bytesExtension.Get(cfg),
+	})
+	if err != nil {
+		return settings{}, connectors.Misconfigured("reading format.class", err, "")
+	}
 	return settings{
 		where: where, cluster: reach, timeout: timeout.Get(cfg),
 		names: naming{
 			topics: absolute(where.root, topicsDir.Get(cfg)), logs: absolute(where.root, logsDir.Get(cfg)),
-			delim: fileDelim.Get(cfg), width: zeroPad.Get(cfg), ext: f.extension,
+			delim: fileDelim.Get(cfg), width: zeroPad.Get(cfg), ext: format.Extension(),
 		},
-		format: f, skipNull: strings.EqualFold(onNull.Get(cfg), nullIgnore), records: flushSize.Get(cfg),
+		format: format, skipNull: strings.EqualFold(onNull.Get(cfg), nullIgnore), records: flushSize.Get(cfg),
 		rotation: rotation{interval: rotateInterval.Get(cfg), schedule: rotateSchedule.Get(cfg), zone: zone},
 		backoff:  retryBackoff.Get(cfg), appends: strings.EqualFold(writeMode.Get(cfg), modeAppend),
 		buffer: int(bufferBytes.Get(cfg)), fileSize: fileBytes.Get(cfg),
