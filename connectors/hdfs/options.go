@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/sluice-connect/sluice/connectors"
+	"github.com/sluice-connect/sluice/connectors/hdfs/encode"
 )
 
 const (
@@ -69,6 +70,8 @@ var (
 		}))
 	bytesSeparator = connectors.String("format.bytearray.separator", "What follows each value in the files of ByteArrayFormat; empty for a line feed.",
 		connectors.Group(groupConnector), connectors.Default(""))
+	compression = connectors.String("sluice.compression", "Compression of the files of JsonFormat, StringFormat and ByteArrayFormat. It adds its extension to their names, by which Hadoop's tools know it: .gz, .zst, .snappy, .deflate.",
+		connectors.Group(groupConnector), connectors.Default(encode.None), connectors.OneOf(encode.Codecs()...))
 	onNull = connectors.String("behavior.on.null.values", "What becomes of records without a value: fail rejects them, ignore passes over them.",
 		connectors.Group(groupConnector), connectors.Default(nullFail), connectors.OneOf(nullFail, nullIgnore))
 
@@ -163,7 +166,7 @@ func definition() connectors.ConfigDef {
 	return connectors.Define(slices.Concat([]connectors.AnyKey{
 		storeURL, hdfsURL, confDir, user, timeout,
 		topicsDir, logsDir, fileDelim, dirDelim, zeroPad, captureGroups,
-		formatClass, bytesExtension, bytesSeparator, onNull,
+		formatClass, bytesExtension, bytesSeparator, compression, onNull,
 		flushSize, rotateInterval, rotateSchedule, timezone, retryBackoff,
 		writeMode, bufferBytes, fileBytes, partitioner,
 		kerberos, principal, keytabFile, namenodePrincipal, krb5Conf, ticketCache,

@@ -112,6 +112,7 @@ func TestOptionValues(t *testing.T) {
 		},
 		{"format.bytearray.extension", []string{"", ".bin", "dat", ".tar.gz"}, map[string]string{"a/b": "must not hold a slash", "/": "must not hold a slash"}},
 		{"format.bytearray.separator", []string{"", "\n", "--", "\x00"}, nil},
+		{"sluice.compression", []string{"none", "gzip", "ZSTD", "snappy", "deflate"}, map[string]string{"": "must be one of", "lz4": "none, gzip, zstd, snappy, deflate"}},
 		{"behavior.on.null.values", []string{"fail", "IGNORE"}, map[string]string{"delete": "must be one of (case insensitive): fail, ignore"}},
 		{"flush.size", []string{"1", "2147483647"}, map[string]string{"0": "at least 1", "-5": "at least 1", "": "Not a number of type INT", "3000000000": "Not a number of type INT"}},
 		{"rotate.interval.ms", []string{"-1", "0", "1"}, map[string]string{"1m": "Not a number of type LONG"}},

@@ -142,6 +142,7 @@ func newSettings(cfg connectors.Config, records connectors.Format) (settings, er
 	}
 	format, err := encode.New(encode.Options{
 		Class: formatClass.Get(cfg), Payload: records.Value, Separator: bytesSeparator.Get(cfg), Extension: bytesExtension.Get(cfg),
+		Compression: compression.Get(cfg),
 	})
 	if err != nil {
 		return settings{}, connectors.Misconfigured("reading format.class", err, "")
