@@ -164,6 +164,8 @@ func check(cfg connectors.Config) []connectors.ConfigError {
 	switch n := len(connectionURL.Get(cfg)); {
 	case https != 0 && https != n:
 		wrong("All URLs must use the same protocol, http or https.", connectionURL.Name())
+	case https == 0 && !is(securityProtocol.Get(cfg), protocolSSL) && setTLS(cfg):
+		wrong("'elastic.security.protocol' must be set to 'SSL', and every URL begin with https://, to use SSL configs.", securityProtocol.Name())
 	case https == 0 && is(securityProtocol.Get(cfg), protocolSSL):
 		wrong("With 'elastic.security.protocol' SSL every URL must begin with https://.", connectionURL.Name(), securityProtocol.Name())
 	}
@@ -175,6 +177,13 @@ func checkAuthentication(cfg connectors.Config, wrong func(string, ...string)) {
 	if (username.Get(cfg) != "") != (password.Get(cfg) != "") {
 		wrong("Both 'connection.username' and 'connection.password' must be set.", username.Name(), password.Name())
 	}
+	if used := credentials(cfg); len(used) > 1 {
+		wrong("Only one of '"+strings.Join(used, "' and '")+"' can be set.", used...)
+	}
+}
+
+// credentials gives the keys by which a user is named.
+func credentials(cfg connectors.Config) []string {
 	var used []string
 	if username.Get(cfg) != "" {
 		used = append(used, username.Name())
@@ -185,9 +194,7 @@ func checkAuthentication(cfg connectors.Config, wrong func(string, ...string)) {
 	if bearerToken.Get(cfg) != "" {
 		used = append(used, bearerToken.Name())
 	}
-	if len(used) > 1 {
-		wrong("Only one of '"+strings.Join(used, "' and '")+"' can be set.", used...)
-	}
+	return used
 }
 
 func checkProxy(cfg connectors.Config, wrong func(string, ...string)) {

@@ -568,3 +568,48 @@ func TestBoundsAndFairness(t *testing.T) {
 		}
 	})
 }
+
+// A service that needs a long time for each request gets it, and is not sent the same again and again by all at once.
+func TestSlowService(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t)
+		var mu sync.Mutex
+		var wasted, flying, most int
+		began := time.Now()
+		s.before = func(w http.ResponseWriter, r *http.Request, body []byte) bool {
+			mu.Lock()
+			flying++
+			if time.Since(began) > time.Minute {
+				most = max(most, flying)
+			}
+			mu.Unlock()
+			time.Sleep(20 * time.Second)
+			mu.Lock()
+			flying--
+			if r.Context().Err() != nil {
+				wasted++
+			}
+			mu.Unlock()
+			return false
+		}
+		rt := newRuntime(connectors.PayloadString, connectors.PayloadJSON)
+		ack := newAck(t)
+		w := openWriter(t, s.inProcess(rt, map[string]string{"batch.size": "10", "max.retries": "-1", "max.in.flight.requests": "8"}), part, ack)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		if err := w.Write(ctx, documents(part, 0, 1000, numbered)); err != nil {
+			d, _, trouble := ack.state()
+			t.Fatal(err, d, trouble, wasted, rt.metric("bulk_requests_total").get())
+		}
+		if err := w.Close(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if d, _, trouble := ack.state(); d != 1000 || len(s.live()) != 1000 || trouble != nil {
+			t.Errorf("durable %d, %d documents, trouble %v", d, len(s.live()), trouble)
+		}
+		t.Logf("%d requests were wasted; at most %d at once; it took %v", wasted, most, time.Since(began))
+		if wasted > 10 {
+			t.Errorf("%d requests were wasted beside the 100 that were needed", wasted)
+		}
+	})
+}
