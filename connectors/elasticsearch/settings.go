@@ -218,10 +218,12 @@ func checkTargets(cfg connectors.Config, wrong func(string, ...string)) {
 	mapped := len(resourceMapping.Get(cfg)) > 0
 	typed, dataset := !is(streamType.Get(cfg), streamNone), streamDataset.Get(cfg) != ""
 	if external != mapped {
-		wrong("'external.resource.usage' and 'topic.to.external.resource.mapping' must be set together.", resourceUsage.Name(), resourceMapping.Name())
+		wrong("Invalid configuration: external.resource.usage and topic.to.external.resource.mapping must be configured together. "+
+			"Either both must be set, or both must be empty.", resourceUsage.Name(), resourceMapping.Name())
 	} else if mapped {
 		if typed || dataset {
-			wrong("When using 'topic.to.external.resource.mapping', data stream configs ('data.stream.type', 'data.stream.dataset') must not be set.",
+			wrong("Resource mapping mode and data stream configs are mutually exclusive. When using topic.to.external.resource.mapping, "+
+				"data stream configs (data.stream.type, data.stream.dataset) must not be set.",
 				resourceMapping.Name(), streamType.Name(), streamDataset.Name())
 		} else if _, err := parseMapping(cfg); err != nil {
 			wrong(err.Error(), resourceMapping.Name())
@@ -232,7 +234,8 @@ func checkTargets(cfg connectors.Config, wrong func(string, ...string)) {
 	}
 	if !isStream(cfg) {
 		if len(streamTimestamp.Get(cfg)) > 0 {
-			wrong("'data.stream.timestamp.field' must not be set when not using data streams.", streamTimestamp.Name())
+			wrong("Mapping a field to the '@timestamp' field is only necessary when working with data streams. "+
+				"'data.stream.timestamp.field' must not be set when not using data streams.", streamTimestamp.Name())
 		}
 		return
 	}
