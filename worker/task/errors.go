@@ -3,6 +3,7 @@ package task
 import (
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
@@ -77,16 +78,19 @@ func (r *run) badRecord(p *partition, offset int64, cause deadletter.Cause) erro
 	e.Hint = "mend what produces such records, skip this one by altering the connector's offsets, or set errors.tolerance to all"
 	switch cause.Stage {
 	case deadletter.KeyConverter:
-		e.Op, e.Hint = "converting record key", e.Hint+", or use another key.converter"
+		e.Op, e.Hint = "converting record key with "+simple(cause.Class), e.Hint+", or use another key.converter"
 	case deadletter.ValueConverter:
-		e.Op, e.Hint = "converting record value", e.Hint+", or use another value.converter"
+		e.Op, e.Hint = "converting record value with "+simple(cause.Class), e.Hint+", or use another value.converter"
 	case deadletter.HeaderConverter:
-		e.Op = "converting record headers"
+		e.Op = "converting record headers with " + simple(cause.Class)
 	case deadletter.Transformation:
-		e.Op = "transforming record with " + cause.Class
+		e.Op = "transforming record with " + simple(cause.Class)
 	}
 	return e
 }
+
+// simple is a class without its package.
+func simple(class string) string { return class[strings.LastIndexByte(class, '.')+1:] }
 
 func (r *run) logBad(p *partition, offset int64, cause deadletter.Cause) {
 	if !r.cfg.Errors.Log {
