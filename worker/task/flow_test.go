@@ -47,7 +47,7 @@ func TestSlowPartitionDelaysNoOther(t *testing.T) {
 	if _, d := s.total(); d != 0 {
 		t.Errorf("%d duplicates", d)
 	}
-	if f.most < cfg.CreditBytes/4 {
+	if f.most < cfg.CreditBytes/5 {
 		t.Errorf("only %d bytes of %d were ever under way", f.most, cfg.CreditBytes)
 	}
 }
