@@ -16,10 +16,11 @@ const (
 
 // Options is the configured format of a task.
 type Options struct {
-	Class     string             // one of the formats above, with or without a package before it
-	Payload   connectors.Payload // what the values of the records hold
-	Separator string             // of ByteArray; empty for a line feed
-	Extension string             // of ByteArray, with or without its dot; empty for none
+	Class       string             // one of the formats above, with or without a package before it
+	Payload     connectors.Payload // what the values of the records hold
+	Separator   string             // of ByteArray; empty for a line feed
+	Extension   string             // of ByteArray, with or without its dot; empty for none
+	Compression string             // of JSON, String and ByteArray: one of Codecs; empty for none
 }
 
 // Format is how the files of a task are written. It is safe for concurrent use.
@@ -33,6 +34,13 @@ func New(o Options) (*Format, error) {
 	switch class := LastPart(o.Class); class {
 	case JSON, String, ByteArray:
 		line, ext := lines(class, o)
+		packedExt, codec, err := textCodec(o.Compression)
+		if err != nil {
+			return nil, err
+		}
+		if codec != nil {
+			return &Format{extension: ext + packedExt, newBody: func() body { return newPacked(line, codec()) }}, nil
+		}
 		return &Format{extension: ext, newBody: func() body { return &text{append: line} }}, nil
 	default:
 		return nil, fmt.Errorf("format.class %s is not known", o.Class)
