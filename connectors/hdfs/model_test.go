@@ -491,7 +491,7 @@ func exactlyOnce(t *testing.T, rt *rapid.T, sc scene) {
 			if got := sc.stored(rt, m, tk); len(got) != total {
 				rt.Fatalf("%d of %d records are stored", len(got), total)
 			}
-			m.afterwards(t, rt, tk, committed)
+			m.afterwards(t, rt, tk, committed, total)
 			check()
 			return
 		}
@@ -503,7 +503,7 @@ func exactlyOnce(t *testing.T, rt *rapid.T, sc scene) {
 }
 
 // afterwards opens the partition once more, when no fault and no lease is left, which leaves nothing but what counts.
-func (m *model) afterwards(t *testing.T, rt *rapid.T, tk *task, committed int64) {
+func (m *model) afterwards(t *testing.T, rt *rapid.T, tk *task, committed, total int64) {
 	t.Helper()
 	m.fault, m.held = nil, map[string]int{}
 	tk.open = func() filesystem { return &view{m: m} }
@@ -511,8 +511,8 @@ func (m *model) afterwards(t *testing.T, rt *rapid.T, tk *task, committed int64)
 	if err != nil {
 		rt.Fatal(err)
 	}
-	if last.Resume() != committed {
-		rt.Fatalf("resumes at %d, all are %d", last.Resume(), committed)
+	if last.Resume() != total {
+		rt.Fatalf("resumes at %d, all are %d", last.Resume(), total)
 	}
 	_ = last.Close(t.Context())
 	if l := m.progress(tk.set.names, part).Left; len(l) > 0 {
