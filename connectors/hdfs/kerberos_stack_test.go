@@ -97,7 +97,7 @@ func TestStackKerberos(t *testing.T) {
 			t.Fatal(err)
 		}
 		conf := filepath.Join(t.TempDir(), "krb5.conf")
-		short := strings.Replace(string(text), "[libdefaults]", "[libdefaults]\n  ticket_lifetime = 3s", 1)
+		short := strings.Replace(string(text), "[libdefaults]", "[libdefaults]\n  ticket_lifetime = 10s", 1)
 		if err := os.WriteFile(conf, []byte(short), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -106,7 +106,7 @@ func TestStackKerberos(t *testing.T) {
 		tk := start(t, "renewed", set)
 		w := openAt(t, tk, -1, newAcks())
 		defer shut(t, w)
-		for began, i := time.Now(), int64(0); time.Since(began) < 8*time.Second; i++ {
+		for began, i := time.Now(), int64(0); time.Since(began) < 14*time.Second; i++ {
 			send(t, w, 5*i, 5*i+4)
 			w.fs.Reset() // the next call connects anew, with a ticket that counts then
 			_ = sleep(ctx, 500*time.Millisecond)
@@ -124,6 +124,7 @@ func TestStackKerberos(t *testing.T) {
 				t.Fatal(err)
 			}
 			write(t, tk)
+			dfs("-chmod", "-R", "777", "/open/cache")
 		}
 		owners := map[string]bool{}
 		for line := range strings.Lines(dfs("-ls", "/open/cache/topics/select-color/partition=1/*")) {
@@ -147,7 +148,7 @@ func TestStackKerberos(t *testing.T) {
 	})
 
 	t.Run("without Kerberos", func(t *testing.T) {
-		tk := toCluster(t, s.HDFSURL()+"/open/x", nil)
+		tk := toCluster(t, s.HDFSURL()+"/open/none", nil)
 		_, err := tk.Open(ctx, part, -1, newAcks())
 		if connectors.CodeOf(err) != connectors.CodeUnauthorized || !strings.Contains(err.Error(), "hdfs.authentication.kerberos") {
 			t.Errorf("%v", err)
