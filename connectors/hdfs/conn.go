@@ -12,7 +12,8 @@ type conn struct {
 	net.Conn
 	fs      *remoteFS
 	timeout time.Duration // of each read and write; 0: none of its own
-	heard   bool          // something was read
+	addr    string
+	heard   bool // something was read
 }
 
 // mostRPC is the longest answer of a namenode, by Hadoop's default.
@@ -31,6 +32,7 @@ func (c *conn) Read(p []byte) (int, error) {
 	}
 	c.heard = c.heard || n > 0
 	if err != nil && c.timeout > 0 {
+		c.fs.set.cluster.blame(c.addr, err)
 		_ = c.Close()
 	}
 	return n, err
@@ -46,6 +48,7 @@ func (c *conn) Write(p []byte) (int, error) {
 	switch {
 	case err == nil:
 	case c.timeout > 0:
+		c.fs.set.cluster.blame(c.addr, err)
 		_ = c.Close()
 	default:
 		// To datanodes: the library's goroutines for a file end only when it could send its last packet. So a broken
@@ -72,9 +75,12 @@ func (r *remoteFS) dial(life context.Context, timeout time.Duration) func(contex
 		d := net.Dialer{Timeout: min(r.set.timeout, 10*time.Second)}
 		c, err := d.DialContext(life, network, addr)
 		if err != nil {
+			if timeout > 0 {
+				r.set.cluster.blame(addr, err)
+			}
 			return nil, err
 		}
-		conn := &conn{Conn: c, fs: r, timeout: timeout}
+		conn := &conn{Conn: c, fs: r, timeout: timeout, addr: addr}
 		r.mu.Lock()
 		r.conns[conn] = struct{}{}
 		r.mu.Unlock()

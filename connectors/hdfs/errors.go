@@ -53,7 +53,7 @@ func failure(op string, err error) *connectors.Error {
 	case errors.Is(err, errNoRPC):
 		return connectors.Retriable(op, cause, "name the RPC port of the namenode, usually 8020 or 9000; 9870 is its web port")
 	case has("StandbyException", "no available namenodes"):
-		return connectors.Retriable(op, cause, "no namenode answers; check store.url and the service")
+		return connectors.Retriable(op, cause, "no namenode answers; check store.url, hadoop.conf.dir if it names a nameservice, and the service")
 	case has("connection refused", "no such host", "write failed: ERROR"):
 		return connectors.Retriable(op, cause, "a datanode cannot be reached; it goes on with others, at the latest when the namenode misses that one")
 	case held(err):

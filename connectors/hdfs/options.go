@@ -34,9 +34,9 @@ var (
 		connectors.Group(groupHDFS), connectors.WithImportance(connectors.High), connectors.WithWidth(connectors.WidthLong), urlCheck())
 	storeURL = connectors.String("store.url", "Where to write: hdfs://namenode:port, several namenodes of one cluster between commas, hdfs://nameservice with hadoop.conf.dir, or file:///folder.",
 		connectors.Group(groupStorage), connectors.WithImportance(connectors.High), connectors.WithWidth(connectors.WidthLong), urlCheck())
-	confDir = connectors.String("hadoop.conf.dir", "Folder with core-site.xml and hdfs-site.xml, for nameservices with several namenodes.",
+	confDir = connectors.String("hadoop.conf.dir", "Folder with core-site.xml and hdfs-site.xml. They say what namenodes a nameservice has, and whether the cluster wants Kerberos.",
 		connectors.Group(groupHDFS), connectors.Default(""), connectors.WithWidth(connectors.WidthLong))
-	user = connectors.String("sluice.hdfs.user", "User in HDFS. Default: the environment variable HADOOP_USER_NAME, then the user of the worker.",
+	user = connectors.String("sluice.hdfs.user", "User in HDFS, without Kerberos: files are written as that user. Default: the environment variable HADOOP_USER_NAME, then the user of the worker.",
 		connectors.Group(groupHDFS), connectors.Default(""))
 	timeout = connectors.Millis("sluice.hdfs.timeout.ms", "How long a single call to a namenode or datanode may take.",
 		connectors.Group(groupHDFS), connectors.Default("30000"), connectors.AtLeast(1000))
@@ -101,13 +101,18 @@ var (
 			}
 			return nil
 		}))
-	kerberos = connectors.Bool("hdfs.authentication.kerberos", "Kerberos is not supported by this version.",
-		connectors.Group(groupSecurity), connectors.Default("false"), connectors.Check("false", func(s string) error {
-			if s == "true" {
-				return errors.New("this version does not authenticate with Kerberos")
-			}
-			return nil
-		}))
+	kerberos = connectors.Bool("hdfs.authentication.kerberos", "Whether HDFS wants Kerberos. Also without it Kerberos is used where hadoop.security.authentication in hadoop.conf.dir is kerberos.",
+		connectors.Group(groupSecurity), connectors.Default("false"), connectors.WithImportance(connectors.High))
+	principal = connectors.String("connect.hdfs.principal", "Who the connector is for Kerberos, like connect/_HOST@REALM, where _HOST stands for this machine's name. Empty: the owner of the ticket cache.",
+		connectors.Group(groupSecurity), connectors.Default(""), connectors.WithImportance(connectors.High))
+	keytabFile = connectors.String("connect.hdfs.keytab", "File with the principal's keys. New tickets are got with it before the old ones end. Empty: the ticket cache counts.",
+		connectors.Group(groupSecurity), connectors.Default(""), connectors.WithImportance(connectors.High), connectors.WithWidth(connectors.WidthLong))
+	namenodePrincipal = connectors.String("hdfs.namenode.principal", "Principal of the namenodes, like nn/_HOST@REALM, where _HOST stands for the host of each. Default: dfs.namenode.kerberos.principal in hadoop.conf.dir.",
+		connectors.Group(groupSecurity), connectors.Default(""), connectors.WithImportance(connectors.High))
+	krb5Conf = connectors.String("sluice.hdfs.krb5.conf", "Configuration of Kerberos. Default: the environment variable KRB5_CONFIG, then /etc/krb5.conf.",
+		connectors.Group(groupSecurity), connectors.Default(""), connectors.WithWidth(connectors.WidthLong))
+	ticketCache = connectors.String("sluice.hdfs.ticket.cache", "File with tickets that another program gets and renews, read for every connection. Default: the environment variable KRB5CCNAME, then /tmp/krb5cc_<uid>.",
+		connectors.Group(groupSecurity), connectors.Default(""), connectors.WithWidth(connectors.WidthLong))
 	captureGroups = connectors.String("topic.capture.groups.regex", "Capture groups of the topic's name for folders are not supported by this version.",
 		connectors.Group(groupStorage), connectors.Check("not set", func(s string) error {
 			if s != "" && s != "<nil>" {
@@ -120,11 +125,10 @@ var (
 // ignored are Confluent's options that change nothing here, with the reasons.
 func ignored() []connectors.AnyKey {
 	const (
-		noJVM     = "there is no JVM and no Hadoop installation"
-		noSchema  = "it concerns formats with schemas"
-		noParts   = "it concerns other partitioners"
-		noHive    = "tables are not kept by the sink; make an external table over the topic's folder"
-		noTickets = "it concerns Kerberos"
+		noJVM    = "there is no JVM and no Hadoop installation"
+		noSchema = "it concerns formats with schemas"
+		noParts  = "it concerns other partitioners"
+		noHive   = "tables are not kept by the sink; make an external table over the topic's folder"
 	)
 	list := []struct{ name, group, fallback, why string }{
 		{"hadoop.home", groupHDFS, "", noJVM},
@@ -148,10 +152,7 @@ func ignored() []connectors.AnyKey {
 		{"hive.home", groupHive, "", noHive},
 		{"hive.database", groupHive, "default", noHive},
 		{"hive.table.name", groupHive, "${topic}", noHive},
-		{"connect.hdfs.principal", groupSecurity, "", noTickets},
-		{"connect.hdfs.keytab", groupSecurity, "", noTickets},
-		{"hdfs.namenode.principal", groupSecurity, "", noTickets},
-		{"kerberos.ticket.renew.period.ms", groupSecurity, "3600000", noTickets},
+		{"kerberos.ticket.renew.period.ms", groupSecurity, "3600000", "tickets are renewed when they are due"},
 	}
 	keys := make([]connectors.AnyKey, 0, len(list))
 	for _, k := range list {
@@ -167,7 +168,8 @@ func definition() connectors.ConfigDef {
 		topicsDir, logsDir, fileDelim, dirDelim, zeroPad, captureGroups,
 		formatClass, bytesExtension, bytesSeparator, compression, onNull,
 		flushSize, rotateInterval, rotateSchedule, timezone, retryBackoff,
-		writeMode, bufferBytes, fileBytes, partitioner, kerberos,
+		writeMode, bufferBytes, fileBytes, partitioner,
+		kerberos, principal, keytabFile, namenodePrincipal, krb5Conf, ticketCache,
 	}, ignored())...)
 }
 

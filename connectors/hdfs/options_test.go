@@ -127,7 +127,12 @@ func TestOptionValues(t *testing.T) {
 			[]string{"DefaultPartitioner", "io.confluent.connect.storage.partitioner.DefaultPartitioner"},
 			map[string]string{"io.confluent.connect.storage.partitioner.HourlyPartitioner": "use DefaultPartitioner", "": "use DefaultPartitioner"},
 		},
-		{"hdfs.authentication.kerberos", []string{"false", "False"}, map[string]string{"true": "does not authenticate with Kerberos", "TRUE": "does not authenticate", "maybe": "either true or false"}},
+		{"hdfs.authentication.kerberos", []string{"false", "False", "true"}, map[string]string{"maybe": "either true or false"}},
+		{"connect.hdfs.principal", []string{"", "connect/_HOST@REALM"}, nil},
+		{"connect.hdfs.keytab", []string{"", "/etc/connect.keytab"}, nil},
+		{"hdfs.namenode.principal", []string{"", "nn/_HOST@REALM"}, nil},
+		{"sluice.hdfs.krb5.conf", []string{"", "/etc/krb5.conf"}, nil},
+		{"sluice.hdfs.ticket.cache", []string{"", "/tmp/krb5cc_0"}, nil},
 	} {
 		rows[tc.key] = true
 		t.Run(tc.key, func(t *testing.T) {
@@ -172,7 +177,7 @@ func TestIgnoredOptions(t *testing.T) {
 	}
 	for name, want := range map[string]string{
 		"avro.codec": "schemas", "hadoop.home": "JVM", "path.format": "partitioners", "hive.integration": "external table",
-		"connect.hdfs.keytab": "Kerberos", "shutdown.timeout.ms": "task.shutdown.graceful.timeout.ms", "storage.class": "URL",
+		"kerberos.ticket.renew.period.ms": "when they are due", "shutdown.timeout.ms": "task.shutdown.graceful.timeout.ms", "storage.class": "URL",
 	} {
 		i := slices.IndexFunc(definition().Keys(), func(k connectors.KeyDef) bool { return k.Name == name })
 		if i < 0 || !strings.Contains(definition().Keys()[i].Ignored, want) {
@@ -200,6 +205,18 @@ func TestCombinations(t *testing.T) {
 		{
 			name: "tilde in append mode", set: map[string]string{"store.url": "hdfs://nn", "file.delim": "~", "sluice.write.mode": "Append"},
 			want: map[string]string{"file.delim": "~ marks the growing files of append mode"},
+		},
+		{
+			name: "principal without keytab", set: map[string]string{"store.url": "hdfs://nn", "connect.hdfs.principal": "c@R"},
+			want: map[string]string{"connect.hdfs.keytab": "belong together"},
+		},
+		{
+			name: "keytab without principal", set: map[string]string{"store.url": "hdfs://nn", "connect.hdfs.keytab": "/k"},
+			want: map[string]string{"connect.hdfs.principal": "belong together"},
+		},
+		{
+			name: "user with Kerberos", set: map[string]string{"store.url": "hdfs://nn", "hdfs.authentication.kerberos": "true", "sluice.hdfs.user": "alice"},
+			want: map[string]string{"sluice.hdfs.user": "the user is the principal"},
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -20,8 +20,7 @@ const defaultPort = "8020"
 // settings is a checked configuration as the writers use it.
 type settings struct {
 	where    location
-	confDir  string
-	user     string
+	cluster  *cluster // nil: a folder of this machine
 	timeout  time.Duration
 	names    naming
 	format   *encode.Format
@@ -106,6 +105,16 @@ func check(cfg connectors.Config) []connectors.ConfigError {
 	if fileDelim.Get(cfg) == growingMark && strings.EqualFold(writeMode.Get(cfg), modeAppend) {
 		errs = append(errs, connectors.ConfigError{Key: fileDelim.Name(), Message: "Invalid value ~ for configuration file.delim: ~ marks the growing files of append mode; use another of +, -, _, ="})
 	}
+	if half := newSecurity(cfg); (half.principal == "") != (half.keytab == "") {
+		key := principal.Name()
+		if half.keytab == "" {
+			key = keytabFile.Name()
+		}
+		errs = append(errs, connectors.ConfigError{Key: key, Message: "Missing value for configuration " + key + ": " + errHalfLogin.Error()})
+	}
+	if kerberos.Get(cfg) && user.Get(cfg) != "" {
+		errs = append(errs, connectors.ConfigError{Key: user.Name(), Message: "Invalid value " + user.Get(cfg) + " for configuration " + user.Name() + ": with Kerberos the user is the principal"})
+	}
 	return errs
 }
 
@@ -125,6 +134,12 @@ func newSettings(cfg connectors.Config, records connectors.Format) (settings, er
 	if err != nil {
 		return settings{}, connectors.Misconfigured("reading timezone", err, "")
 	}
+	var reach *cluster
+	if !where.local {
+		if reach, err = newCluster(where, confDir.Get(cfg), user.Get(cfg), newSecurity(cfg)); err != nil {
+			return settings{}, err
+		}
+	}
 	format, err := encode.New(encode.Options{
 		Class: formatClass.Get(cfg), Payload: records.Value, Separator: bytesSeparator.Get(cfg), Extension: bytesExtension.Get(cfg),
 		Compression: compression.Get(cfg),
@@ -133,7 +148,7 @@ func newSettings(cfg connectors.Config, records connectors.Format) (settings, er
 		return settings{}, connectors.Misconfigured("reading format.class", err, "")
 	}
 	return settings{
-		where: where, confDir: confDir.Get(cfg), user: user.Get(cfg), timeout: timeout.Get(cfg),
+		where: where, cluster: reach, timeout: timeout.Get(cfg),
 		names: naming{
 			topics: absolute(where.root, topicsDir.Get(cfg)), logs: absolute(where.root, logsDir.Get(cfg)),
 			delim: fileDelim.Get(cfg), width: zeroPad.Get(cfg), ext: format.Extension(),

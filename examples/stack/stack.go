@@ -25,6 +25,7 @@ const (
 	HDFS          Service = "hdfs"
 	Elasticsearch Service = "elasticsearch"
 	NameNode      Service = "namenode"
+	NameNode2     Service = "namenode2" // of a pair, STACK_NAMENODES=2
 	DataNode1     Service = "datanode1"
 	DataNode2     Service = "datanode2"
 	DataNode3     Service = "datanode3"
@@ -98,11 +99,17 @@ func (s *Stack) KafkaBootstrap() string { return s.urls["KAFKA_BOOTSTRAP"] }
 // ConnectURL returns the address of Kafka Connect's REST API, http://host:port.
 func (s *Stack) ConnectURL() string { return s.urls["CONNECT_URL"] }
 
-// HDFSURL returns the address of the namenode, hdfs://host:port.
+// HDFSURL returns the address of the namenode, hdfs://host:port; of a pair its nameservice, hdfs://stack.
 func (s *Stack) HDFSURL() string { return s.urls["HDFS_URL"] }
 
 // WebHDFSURL returns the HTTP address of the namenode, http://host:port.
 func (s *Stack) WebHDFSURL() string { return s.urls["WEBHDFS_URL"] }
+
+// WebHDFSURL2 returns the HTTP address of the second namenode of a pair.
+func (s *Stack) WebHDFSURL2() string { return s.urls["WEBHDFS2_URL"] }
+
+// HadoopConfDir returns a folder with core-site.xml and hdfs-site.xml for clients of the stack's HDFS.
+func (s *Stack) HadoopConfDir() string { return s.urls["HADOOP_CONF_DIR"] }
 
 // ElasticsearchURL returns the address of the node, http://host:port.
 func (s *Stack) ElasticsearchURL() string { return s.urls["ELASTICSEARCH_URL"] }
@@ -146,6 +153,21 @@ func (s *Stack) SafeMode(ctx context.Context, on bool) error {
 		return s.run(ctx, "safemode", "enter")
 	}
 	return s.run(ctx, "safemode", "leave")
+}
+
+// Activate makes a namenode of a pair the active one. The other hands over in good order; where it does not run, or is
+// paused, it is killed first.
+func (s *Stack) Activate(ctx context.Context, namenode Service) error {
+	return s.run(ctx, "activate", namenode)
+}
+
+// DFSAdmin runs hdfs dfsadmin.
+func (s *Stack) DFSAdmin(ctx context.Context, args ...string) error {
+	services := make([]Service, len(args))
+	for i, a := range args {
+		services[i] = Service(a)
+	}
+	return s.run(ctx, "dfsadmin", services...)
 }
 
 // Down stops all services; with wipe it does so at once and removes the data. It is the last call of a stack.

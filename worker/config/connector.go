@@ -30,19 +30,22 @@ var (
 	Predicates   = connectors.List("predicates", "Aliases of predicates for transformations.", connectors.Default(""), connectors.Group("Predicates"), connectors.InOrder(13), low, connectors.WithWidth(connectors.WidthLong), connectors.Display("Predicates"))
 	ActionReload = connectors.String("config.action.reload", "What to do when a value from outside changes: restart or none.", connectors.Default("restart"), common, connectors.InOrder(14), low, connectors.Display("Reload Action"), connectors.Check("[none, restart]", oneOf("none", "restart")))
 
-	RetryTimeout = connectors.Long("errors.retry.timeout", "Longest time in milliseconds that a failed conversion is tried again.", connectors.Default("0"), handling, connectors.Display("Retry Timeout for Errors"))
-	RetryDelay   = connectors.Long("errors.retry.delay.max.ms", "Longest pause between such tries.", connectors.Default("60000"), handling, connectors.Display("Maximum Delay Between Retries for Errors"))
-	Tolerance    = connectors.String("errors.tolerance", "none: a bad record stops the task. all is not supported by this version, which would have to drop records without a trace.", connectors.Default("none"), handling, connectors.WithWidth(connectors.WidthShort), connectors.Display("Error Tolerance"), connectors.Check("[none, all]", checkTolerance))
-	LogErrors    = connectors.Bool("errors.log.enable", "Whether each error is logged.", connectors.Default("false"), handling, connectors.WithWidth(connectors.WidthShort), connectors.Display("Log Errors"))
-	LogMessages  = connectors.Bool("errors.log.include.messages", "Whether the log shows the record that failed.", connectors.Default("false"), handling, connectors.WithWidth(connectors.WidthShort), connectors.Display("Log Error Details"))
+	RetryTimeout = connectors.Long("errors.retry.timeout", "Longest time in milliseconds that a failed operation is tried again; -1 is without end.", connectors.Default("0"), handling, connectors.Display("Retry Timeout for Errors"), connectors.Ignored(noRetries))
+	RetryDelay   = connectors.Long("errors.retry.delay.max.ms", "Longest pause between such tries.", connectors.Default("60000"), handling, connectors.Display("Maximum Delay Between Retries for Errors"), connectors.Ignored(noRetries))
+	Tolerance    = connectors.String("errors.tolerance", "none: a record that cannot be converted, transformed or stored fails the task. all: such records are passed over; the dead letter queue, the log and the metrics tell of them.", connectors.Default("none"), handling, connectors.WithWidth(connectors.WidthShort), connectors.Display("Error Tolerance"), connectors.Check("[none, all]", oneOf("none", "all")))
+	LogErrors    = connectors.Bool("errors.log.enable", "Whether each such record is logged, with what went wrong.", connectors.Default("false"), handling, connectors.WithWidth(connectors.WidthShort), connectors.Display("Log Errors"))
+	LogMessages  = connectors.Bool("errors.log.include.messages", "Whether the log says which record it was: topic, partition and offset. Its content is never logged.", connectors.Default("false"), handling, connectors.WithWidth(connectors.WidthShort), connectors.Display("Log Error Details"))
 
 	Topics      = connectors.List("topics", "Topics to consume, between commas.", connectors.Default(""), common, connectors.InOrder(4), high, connectors.WithWidth(connectors.WidthLong), connectors.Display("Topics"))
 	TopicsRegex = connectors.String("topics.regex", "Regular expression that names the topics to consume; it must match whole names.", connectors.Default(""), common, connectors.InOrder(4), high, connectors.WithWidth(connectors.WidthLong), connectors.Display("Topics regex"), connectors.Check("valid regex", checkRegex))
 
-	DeadLetterTopic       = connectors.String("errors.deadletterqueue.topic.name", "Topic for records that cannot be processed; used with errors.tolerance=all.", connectors.Default(""), handling, connectors.Display("Dead Letter Queue Topic Name"))
-	DeadLetterReplication = connectors.Short("errors.deadletterqueue.topic.replication.factor", "Replication of that topic where it has to be created.", connectors.Default("3"), handling, connectors.Display("Dead Letter Queue Topic Replication Factor"))
-	DeadLetterContext     = connectors.Bool("errors.deadletterqueue.context.headers.enable", "Whether dead letters carry headers that say what went wrong.", connectors.Default("false"), handling, connectors.Display("Enable Error Context Headers"))
+	DeadLetterTopic       = connectors.String("errors.deadletterqueue.topic.name", "Topic that gets the records that cannot be processed, as they were; with errors.tolerance=none the one that fails the task. Offsets are committed only when Kafka has them. Empty: none.", connectors.Default(""), handling, connectors.Display("Dead Letter Queue Topic Name"))
+	DeadLetterReplication = connectors.Short("errors.deadletterqueue.topic.replication.factor", "Replication of that topic where it has to be created, which is done when a task starts, with one partition; -1 leaves it to the brokers.", connectors.Default("3"), handling, connectors.Display("Dead Letter Queue Topic Replication Factor"))
+	DeadLetterContext     = connectors.Bool("errors.deadletterqueue.context.headers.enable", "Whether dead letters carry the headers __connect.errors.* that say what went wrong where.", connectors.Default("false"), handling, connectors.Display("Enable Error Context Headers"))
 )
+
+// noRetries is why two keys have no effect, in Kafka Connect either with the converters and transformations that come with it.
+const noRetries = "no shipped converter or transformation fails for reasons that pass; sinks try again on their own"
 
 var (
 	common   = connectors.Group("Common")
@@ -140,13 +143,6 @@ func oneOf(values ...string) func(string) error {
 		}
 		return errors.New("String must be one of: " + strings.Join(values, ", "))
 	}
-}
-
-func checkTolerance(v string) error {
-	if v == "all" {
-		return errors.New("this version of sluice stops at a bad record rather than dropping it; use none")
-	}
-	return oneOf("none", "all")(v)
 }
 
 func notYet(what string) func(string) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"strconv"
 	"sync"
@@ -13,6 +14,7 @@ import (
 	"github.com/sluice-connect/sluice/plugins"
 	"github.com/sluice-connect/sluice/worker/config"
 	"github.com/sluice-connect/sluice/worker/convert"
+	"github.com/sluice-connect/sluice/worker/deadletter"
 	"github.com/sluice-connect/sluice/worker/pluginhost"
 	"github.com/sluice-connect/sluice/worker/store"
 	"github.com/sluice-connect/sluice/worker/task"
@@ -370,10 +372,15 @@ func (h *Herder) taskConfig(r *taskRunner, d desired) (task.Config, error) {
 	setDefault(consumer, "queued.max.messages.kbytes", strconv.FormatInt(h.worker.FetchBuffer>>10, 10))
 	consumer["group.instance.id"] = instanceID(r.id, c)
 	log := h.log.With("connector", r.id.connector, "task", r.id.task)
+	handling, err := h.errorHandling(r.id, c, consumer, log)
+	if err != nil {
+		return task.Config{}, connectors.Misconfigured("starting task "+r.id.String(), err, "")
+	}
 	return task.Config{
 		Connector: r.id.connector, ID: r.id.task,
 		Topics: config.Split(c["topics"]), TopicsRegex: c["topics.regex"],
 		Records:  format,
+		Errors:   handling,
 		Consumer: consumer, CreditBytes: h.worker.TaskBuffer,
 		CommitInterval: h.worker.FlushInterval, CommitTimeout: h.worker.FlushTimeout, StopTimeout: h.worker.GracefulTimeout,
 		Logger: log, Metrics: h.metrics.Task(r.id.connector, r.id.task),
@@ -381,6 +388,36 @@ func (h *Herder) taskConfig(r *taskRunner, d desired) (task.Config, error) {
 		OnPaused:  func(paused bool) { r.paused = paused; r.running() },
 		OnTopic:   func(topic string) { h.usedTopic(r.id, topic) },
 	}, nil
+}
+
+// errorHandling says what becomes of records that cannot be processed. The dead letter queue reads rejected records again
+// with the settings of the task's consumer.
+func (h *Herder) errorHandling(id taskID, c, consumer map[string]string, log *slog.Logger) (task.Errors, error) {
+	handling, err := config.ParseErrorHandling(c)
+	if err != nil {
+		return task.Errors{}, err
+	}
+	e := task.Errors{Tolerate: handling.Tolerate, Log: handling.Log, LogRecord: handling.LogRecord}
+	if handling.DeadLetterTopic == "" {
+		return e, nil
+	}
+	producer, err := h.worker.ProducerProps(c, h.log)
+	if err != nil {
+		return task.Errors{}, err
+	}
+	admin, err := h.worker.AdminProps(c, h.log)
+	if err != nil {
+		return task.Errors{}, err
+	}
+	setDefault(producer, "client.id", "connector-dlq-producer-"+id.String())
+	setDefault(admin, "client.id", "connector-dlq-adminclient-"+id.String())
+	e.DeadLetters = &deadletter.Config{
+		Topic: handling.DeadLetterTopic, Replication: handling.DeadLetterReplication, ContextHeaders: handling.DeadLetterContextHeader,
+		Connector: id.connector, Task: id.task,
+		Producer: producer, Admin: admin, Consumer: consumer,
+		Logger: log,
+	}
+	return e, nil
 }
 
 func (h *Herder) formats(c map[string]string) (connectors.Format, error) {

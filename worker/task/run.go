@@ -2,7 +2,6 @@ package task
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/sluice-connect/sluice/connectors"
 	"github.com/sluice-connect/sluice/worker/convert"
+	"github.com/sluice-connect/sluice/worker/deadletter"
 )
 
 const (
@@ -56,6 +56,10 @@ type run struct {
 	holdLeft  time.Duration
 	read      int // records since the latest look
 
+	letters      *deadletter.Queue // nil: none
+	lettersReady <-chan struct{}   // of its results
+	lettersLost  bool              // the queue gives none any more
+
 	lookups    chan lookup
 	commits    commits
 	troubles   troubles
@@ -96,7 +100,9 @@ func newRun(t *Task, p Plugin) *run {
 
 func (r *run) run(ctx context.Context) error {
 	r.ctx = ctx
-	if err := r.connect(); err != nil {
+	if err := r.openLetters(); err != nil {
+		r.fail(err)
+	} else if err := r.connect(); err != nil {
 		r.fail(err)
 	} else {
 		r.loop()
@@ -175,6 +181,7 @@ func (r *run) tend() {
 		r.releaseHeld()
 	}
 	r.checkDeadlines()
+	r.tendLetters()
 	r.tendCommits()
 	if r.now.After(r.nextGauges) {
 		r.gauges()
@@ -186,7 +193,7 @@ func (r *run) tend() {
 // is expected to say something that lets records flow.
 func (r *run) pollTimeout() time.Duration {
 	switch {
-	case r.unsent || r.held > 0 || len(r.byID) < len(r.partitions) || len(r.toAssign) > 0:
+	case r.unsent || r.held > 0 || r.lettersUnderWay() || len(r.byID) < len(r.partitions) || len(r.toAssign) > 0:
 		return activePoll
 	case r.collected:
 		return min(activePoll, max(r.cfg.Linger/2, time.Millisecond))
@@ -233,15 +240,17 @@ func (r *run) add(p *partition, m *kafka.Message) {
 		return
 	}
 	key, value := m.Key, m.Value
-	if r.valueJSON && value != nil {
+	if r.keyJSON && key != nil {
 		var err error
-		if value, err = convert.JSON(value); err != nil && !r.bad(p, offset, "value", err) {
+		if key, err = convert.JSON(key); err != nil {
+			r.unfit(p, m, notJSON(deadletter.KeyConverter, err))
 			return
 		}
 	}
-	if r.keyJSON && key != nil {
+	if r.valueJSON && value != nil {
 		var err error
-		if key, err = convert.JSON(key); err != nil && !r.bad(p, offset, "key", err) {
+		if value, err = convert.JSON(value); err != nil {
+			r.unfit(p, m, notJSON(deadletter.ValueConverter, err))
 			return
 		}
 	}
@@ -257,7 +266,7 @@ func (r *run) add(p *partition, m *kafka.Message) {
 			"lower max.message.bytes of the topic, and move the connector's offset behind this record").At(p.Partition, offset))
 		return
 	}
-	if p.builder != nil && (p.size+size > r.batchLimit || offset-p.base >= spanMost) && !r.send(p) && !r.hold(p) {
+	if p.builder != nil && (p.size+size > r.batchLimit || offset-p.base >= spanMost) && !r.send(p) && !r.hold(p, func() bool { return r.send(p) }) {
 		p.held = m
 		return
 	}
@@ -292,26 +301,6 @@ func (r *run) firstRecord(p *partition) {
 	}
 }
 
-// bad decides what becomes of a record that cannot be converted or stored. It is the only place that does. True means that
-// the record is dealt with and the task goes on; so far every such record ends the task (errors.tolerance=none).
-func (r *run) bad(p *partition, offset int64, what string, err error) bool {
-	e := connectors.BadRecord(p.Partition, offset, err)
-	if known, ok := errors.AsType[*connectors.Error](err); ok {
-		e = known.At(p.Partition, offset)
-	} else {
-		e.Op = "converting record " + what + " from JSON"
-		e.Hint = "mend what produces such records, skip this one by altering the connector's offsets, or use another " + what + ".converter"
-	}
-	if p.barrier < 0 || offset < p.barrier {
-		p.barrier = offset
-	}
-	if r.cfg.Metrics != nil {
-		r.cfg.Metrics.Failed()
-	}
-	r.fail(e)
-	return false
-}
-
 // send hands the partition's batch to the plugin where credit allows. True means that nothing is left to send.
 func (r *run) send(p *partition) bool {
 	if p.builder == nil {
@@ -319,12 +308,12 @@ func (r *run) send(p *partition) bool {
 	}
 	columns := p.builder.Columns()
 	size := int64(columns.Size())
-	if p.state != open || !r.link.room() || !r.credit.take(&p.account, size) {
+	if p.state != open || !r.link.room() || r.lettersFull() || !r.credit.take(&p.account, size) {
 		r.unsent = true
 		return false
 	}
 	p.underWay = append(p.underWay, sentBatch{size, r.now})
-	p.sent = p.builder.Next()
+	p.sent, p.handed = p.builder.Next(), true
 	p.lastSent = r.now
 	if r.cfg.Metrics != nil {
 		r.cfg.Metrics.Sent(columns.Records)
