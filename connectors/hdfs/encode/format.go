@@ -28,7 +28,7 @@ type Options struct {
 
 	// Of formats with schemas.
 	AvroCodec     string // null, deflate, snappy or zstandard; empty for null
-	ParquetCodec  string // none, snappy, gzip, zstd, lz4 or brotli; empty for snappy
+	ParquetCodec  string // one of ParquetCodecs; empty for snappy
 	Compatibility string // one of Compatibilities; empty for NONE; of JSON and String too
 	NoMetadata    bool   // leaves out of Avro schemas what only Kafka Connect understands
 	PlainEnums    bool   // writes enums that came from Avro as strings
@@ -63,6 +63,8 @@ func New(o Options) (*Format, error) {
 		err = f.text(class, o)
 	case Avro:
 		err = f.avro(o)
+	case Parquet:
+		err = f.parquet(o)
 	default:
 		err = fmt.Errorf("format.class %s is not known", o.Class)
 	}

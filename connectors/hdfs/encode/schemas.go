@@ -27,6 +27,7 @@ type plan struct {
 	schema  *schema // nil where records have none
 	learned bool    // inferred from the records
 	avro    *avroPlan
+	parquet *parquetPlan
 	err     error // why no file can have this schema
 }
 
