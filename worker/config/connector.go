@@ -154,6 +154,34 @@ func notYet(what string) func(string) error {
 	}
 }
 
+// taskWeight is sluice's own: Kafka Connect counts tasks. It is not among the keys of SinkDef, which are those that Kafka Connect lists.
+var taskWeight = connectors.Int("sluice.task.weight", "How much work a task of this connector is, against one of another; workers share the sum evenly.", connectors.Default("1"), connectors.Between(1, 1_000_000))
+
+// TaskWeight is how much work a task of a connector is. What is not a weight counts as 1.
+func TaskWeight(raw map[string]string) int {
+	if _, ok := raw[taskWeight.Name()]; !ok {
+		return 1 // as nearly always
+	}
+	c, err := connectors.Define(taskWeight).Parse(map[string]string{taskWeight.Name(): raw[taskWeight.Name()]})
+	if err != nil {
+		return 1
+	}
+	return int(taskWeight.Get(c))
+}
+
+// CheckTaskWeight tells what is wrong with the weight of a connector's tasks.
+func CheckTaskWeight(raw map[string]string) error {
+	if _, ok := raw[taskWeight.Name()]; !ok {
+		return nil
+	}
+	for _, v := range connectors.Define(taskWeight).Validate(raw) {
+		if v.Name == taskWeight.Name() && len(v.Errors) > 0 {
+			return errors.New(v.Errors[0])
+		}
+	}
+	return nil
+}
+
 // Notes says, a line each, which keys of a connector's configuration have no effect, and why.
 func Notes(raw map[string]string, sink []connectors.KeyDef) []string {
 	known := map[string]string{} // key to the reason why it is ignored, if it is
@@ -166,7 +194,7 @@ func Notes(raw map[string]string, sink []connectors.KeyDef) []string {
 		switch {
 		case ok && why != "":
 			notes = append(notes, "configuration "+key+" has no effect: "+why)
-		case ok, key == "task.class", hasPrefix(key, "key.converter.", "value.converter.", "header.converter.", "consumer.override.", "producer.override.", "admin.override."):
+		case ok, key == "task.class", key == taskWeight.Name(), hasPrefix(key, "key.converter.", "value.converter.", "header.converter.", "consumer.override.", "producer.override.", "admin.override."):
 		default:
 			notes = append(notes, "configuration "+key+" is known neither to sluice nor to the plugin and has no effect")
 		}

@@ -135,6 +135,17 @@ func (r *taskRunner) end(deleted, forGood bool) {
 	r.signal()
 }
 
+// halt ends the task because this worker may not be a member of the cluster any more. It tells whether that is news.
+func (r *taskRunner) halt() bool {
+	r.mu.Lock()
+	running := !r.ended
+	r.mu.Unlock()
+	if running {
+		r.end(false, false)
+	}
+	return running
+}
+
 func (r *taskRunner) run(ctx context.Context) {
 	defer close(r.done)
 	if r.after != nil {
@@ -330,7 +341,7 @@ func (r *taskRunner) report(s store.TaskStatus) {
 	r.status = s
 	r.mu.Unlock()
 	if !same {
-		r.h.statuses.PutTask(s)
+		r.h.statuses.PutTaskSafe(s)
 		r.h.countStates(r.id.connector)
 	}
 }

@@ -18,6 +18,12 @@ import (
 
 // Validate checks a configuration for a plugin without using it.
 func (h *Herder) Validate(ctx context.Context, _ string, cfg map[string]string) (api.ConfigInfos, error) {
+	class := cfg["connector.class"]
+	if _, err := h.find(ctx, class, cfg[pluginVersion]); err != nil && class != "" {
+		if id := h.elsewhere(class, cfg[pluginVersion]); id != "" && h.members.URL(id) != "" {
+			return api.ConfigInfos{}, &api.Elsewhere{URL: h.members.URL(id)}
+		}
+	}
 	return h.validate(ctx, cfg)
 }
 
@@ -36,10 +42,13 @@ func (h *Herder) validate(ctx context.Context, cfg map[string]string) (api.Confi
 	}
 	infos := api.ConfigInfos{Name: class}
 	values := config.ValidateSink(cfg)
-	if err != nil {
+	if err != nil && h.elsewhere(class, cfg[pluginVersion]) == "" { // otherwise the plugin's own keys are checked when it starts
 		blame(values, "connector.class", err)
 	}
-	if _, unfit := errors.AsType[*pluginhost.VersionError](err); unfit {
+	if err := config.CheckTaskWeight(cfg); err != nil {
+		blame(values, "tasks.max", err)
+	}
+	if _, unfit := errors.AsType[*pluginhost.VersionError](err); unfit && h.elsewhere(class, cfg[pluginVersion]) == "" {
 		blame(values, pluginVersion, err)
 	}
 	h.checkConverters(cfg, p, values)
