@@ -433,7 +433,7 @@ func exactlyOnce(t *testing.T, rt *rapid.T, sc scene) {
 			}
 		}
 		if int64(len(got)) < committed {
-			rt.Fatalf("%d records are stored, %d were reported durable", len(got), committed)
+			rt.Fatalf("%d records are stored, %d were reported durable\n%s", len(got), committed, strings.Join(m.calls, "\n"))
 		}
 	}
 	for range 40 {

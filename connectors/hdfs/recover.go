@@ -24,6 +24,7 @@ func (s *fileStore) recover(ctx context.Context) (int64, error) {
 func (s *fileStore) committed(ctx context.Context) (f found, err error) {
 	w := s.w
 	clear(s.made)
+	s.tried = "" // of an attempt before, which this one looks at anew
 	m, err := w.readManifest(ctx)
 	if err != nil {
 		return f, err
