@@ -286,38 +286,3 @@ func TestSlowPartitionsLeaveTheSharesOfOthers(t *testing.T) {
 		}
 	})
 }
-
-func TestTracker(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		committed := rapid.Int64Range(-1, 100).Draw(t, "committed")
-		tr := tracker{sent: committed, durable: -1, committed: committed, barrier: -1}
-		honest := int64(-1) // the model: the highest valid report
-		failed := int64(-1)
-		for range rapid.IntRange(1, 50).Draw(t, "steps") {
-			switch rapid.IntRange(0, 3).Draw(t, "step") {
-			case 0:
-				tr.sent = max(tr.sent, 0) + rapid.Int64Range(1, 10).Draw(t, "records")
-			case 1:
-				next := rapid.Int64Range(0, 200).Draw(t, "durable")
-				if err := tr.report(next); (err != nil) != (next > tr.sent) {
-					t.Fatalf("report(%d) with %d sent: %v", next, tr.sent, err)
-				} else if err == nil {
-					honest = max(honest, next)
-				}
-			case 2:
-				if offset, moved := tr.due(); moved {
-					tr.committed = offset
-				}
-			case 3:
-				if failed < 0 && tr.sent > 0 {
-					failed = rapid.Int64Range(max(tr.committed, 0), max(tr.committed, tr.sent)).Draw(t, "failed")
-					tr.barrier = failed
-				}
-			}
-			offset, moved := tr.due()
-			if moved && (offset > honest || offset <= committed || failed >= 0 && offset > failed) {
-				t.Fatalf("due %d, durable %d, committed before %d, failed %d", offset, honest, committed, failed)
-			}
-		}
-	})
-}
