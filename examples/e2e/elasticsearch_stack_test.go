@@ -127,6 +127,20 @@ func (o *observer) with(f func()) {
 	f()
 }
 
+// create3 makes a topic of three partitions.
+func create3(t *testing.T, bootstrap, topic string) {
+	t.Helper()
+	a, err := kafka.NewAdminClient(&kafka.ConfigMap{"bootstrap.servers": bootstrap})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	results, err := a.CreateTopics(t.Context(), []kafka.TopicSpecification{{Topic: topic, NumPartitions: 3, ReplicationFactor: 1}})
+	if err != nil || results[0].Error.Code() != kafka.ErrNoError {
+		t.Fatal(err, results)
+	}
+}
+
 // pace writes records [from,to) to a topic, spread over its partitions, paced where a pause is given.
 func pace(t *testing.T, bootstrap, topic string, from, to int, pause time.Duration, value func(n int) []byte) {
 	t.Helper()
@@ -199,6 +213,7 @@ func TestElasticsearchSeen(t *testing.T) {
 	topic := fmt.Sprintf("es-seen-%d", time.Now().UnixNano())
 	p := startPipeline(t, s.KafkaBootstrap(), "")
 	p.topic = topic
+	create3(t, s.KafkaBootstrap(), topic)
 	const n = 3000
 	o.with(func() { o.lose = 2 })
 	pace(t, s.KafkaBootstrap(), topic, 0, n, 0, func(n int) []byte {
@@ -269,6 +284,7 @@ func TestElasticsearchRecovers(t *testing.T) {
 	topic := fmt.Sprintf("es-recovers-%d", time.Now().UnixNano())
 	p := startPipeline(t, s.KafkaBootstrap(), "")
 	p.topic = topic
+	create3(t, s.KafkaBootstrap(), topic)
 	pace(t, s.KafkaBootstrap(), topic, 0, 3, 0, numbered)
 	const name = "es-recovers"
 	p.create(name, 3, map[string]string{

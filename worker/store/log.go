@@ -230,7 +230,8 @@ func (l *topicLog) refresh(ctx context.Context) error {
 // movedLeader tells of errors that pass when the brokers have agreed on who leads a partition, as of a topic just created.
 func movedLeader(e kafka.Error) bool {
 	switch e.Code() {
-	case kafka.ErrLeaderNotAvailable, kafka.ErrNotLeaderForPartition, kafka.ErrUnknownTopicOrPart, kafka.ErrUnknownPartition, kafka.ErrUnknownTopic:
+	case kafka.ErrLeaderNotAvailable, kafka.ErrNotLeaderForPartition, kafka.ErrFencedLeaderEpoch, kafka.ErrUnknownLeaderEpoch,
+		kafka.ErrUnknownTopicOrPart, kafka.ErrUnknownPartition, kafka.ErrUnknownTopic:
 		return true
 	}
 	return false
