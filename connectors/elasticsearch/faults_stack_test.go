@@ -18,7 +18,7 @@ import (
 )
 
 // limit bounds every wait of a fault test.
-const limit = 90 * time.Second
+const limit = 5 * time.Minute
 
 // load writes n documents of a partition through a proxy. With a quarter of them written, and an eighth confirmed, fault begins; it closes begun
 // when the fault is there, and returns when it is over. Half of the documents are written after it has begun.
