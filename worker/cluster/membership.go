@@ -42,7 +42,7 @@ type Membership struct {
 	wanted   bool // want has been set
 	err      error
 	polled   [2]time.Time // when polls began: a while ago and more than that
-	assessed time.Time    // when the lease was last looked at while it was bad
+	assessed time.Time    // when something was last done about the lease
 }
 
 // Join makes this process a member of the cluster. It returns when the group has been found fit, before the member has its place:
@@ -302,12 +302,13 @@ func (m *Membership) watch() {
 	until := m.lease.expires().Add(-m.grace())
 	good := now.Before(until)
 	lapsed := m.active && !good
-	returned := !m.active && good && m.err == nil
-	worried := m.active && m.joining && now.After(until.Add(-m.grace())) && now.Sub(m.assessed) > m.cfg.HeartbeatInterval
+	rested := now.Sub(m.assessed) > m.cfg.HeartbeatInterval
+	returned := !m.active && good && m.err == nil && rested
+	worried := m.active && m.joining && now.After(until.Add(-m.grace())) && rested
 	if lapsed {
 		m.active, m.settled = false, false
 	}
-	if worried {
+	if worried || returned {
 		m.assessed = now
 	}
 	m.mu.Unlock()
