@@ -108,6 +108,9 @@ func (d ConfigDef) parse(raw map[string]string) (map[string]any, []ConfigValue) 
 				v.Errors = append(v.Errors, "Invalid value "+shown+" for configuration "+k.def.Name+": "+err.Error())
 				val, shown, v.Value = nil, "null", nil // as Kafka does, which goes on to check what it could not read
 			}
+			if list, ok := val.([]string); ok {
+				shown = "[" + strings.Join(list, ", ") + "]" // as Java prints a list
+			}
 			for _, check := range k.checks {
 				if err := check(val); err != nil {
 					v.Errors = append(v.Errors, "Invalid value "+shown+" for configuration "+k.def.Name+": "+err.Error())

@@ -54,6 +54,7 @@ func (h *Herder) validate(ctx context.Context, cfg map[string]string) (api.Confi
 	h.checkConverters(cfg, p, values)
 	h.checkOverrides(cfg, values)
 	h.appendInfos(&infos, h.complete(class, values), values)
+	h.appendTransforms(&infos, cfg)
 	if err == nil {
 		own, err := h.host.Validate(ctx, p, cfg, false)
 		if err != nil {
