@@ -25,7 +25,8 @@ func (h *Herder) appendTransforms(infos *api.ConfigInfos, cfg map[string]string)
 		Fit: pluginhost.FitVersion,
 		Foreign: func(class string) bool {
 			_, _, converter := convert.Describe(class)
-			return converter || convert.IsHeaderClass(class) || len(h.host.Versions(class)) > 0
+			_, _, header := convert.DescribeHeader(class)
+			return converter || header || len(h.host.Versions(class)) > 0
 		},
 	})
 	h.appendInfos(infos, keys, values)
