@@ -3,6 +3,7 @@ package connectors
 import (
 	"errors"
 	"maps"
+	"strconv"
 	"strings"
 )
 
@@ -108,8 +109,12 @@ func (d ConfigDef) parse(raw map[string]string) (map[string]any, []ConfigValue) 
 				v.Errors = append(v.Errors, "Invalid value "+shown+" for configuration "+k.def.Name+": "+err.Error())
 				val, shown, v.Value = nil, "null", nil // as Kafka does, which goes on to check what it could not read
 			}
-			if list, ok := val.([]string); ok {
-				shown = "[" + strings.Join(list, ", ") + "]" // as Java prints a list
+			switch t := val.(type) {
+			case []string:
+				v.Value = new(strings.Join(t, ","))
+				shown = "[" + strings.Join(t, ", ") + "]" // as Java prints a list
+			case bool:
+				v.Value = new(strconv.FormatBool(t))
 			}
 			for _, check := range k.checks {
 				if err := check(val); err != nil {
