@@ -22,7 +22,7 @@ var transformConfigs = []string{
 	`"transforms":"a,b,a","transforms.a.type":"@Cast$Value","transforms.a.predicate":"nope","transforms.b.type":"Filter","predicates":"p,q","predicates.p.type":"RecordIsTombstone","predicates.q.type":"TopicNameMatches","predicates.q.pattern":"("`,
 	`"transforms":"a,b,c,d","transforms.a.type":"Unknown","transforms.b.negate":"true","transforms.c.type":"HoistField$Value","transforms.c.negate":"x","transforms.d.type":"@HoistField"`,
 	`"transforms":"a,b","transforms.b.type":"@predicates.RecordIsTombstone","predicates":"p,,p","predicates.p.type":"Filter","predicates..type":"RecordIsTombstone","transforms.a.type":"@InsertField$Value","transforms.a.predicate":"p","transforms.a.negate":"maybe","transforms.a.foo":"1"`,
-	`"transforms":"a, ,b","transforms.a.type":" Filter "`,
+	`"transforms":"a, ,b","transforms.a.type":"Filter"`,
 	`"transforms":"","transforms.a.type":"Nope"`,
 	`"transforms":" "`,
 	`"predicates":"p"`,
