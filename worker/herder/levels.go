@@ -78,9 +78,12 @@ func (s setLevel) String() string {
 	return s.level.String()
 }
 
+// upper is the name of a level as log4j reads it.
+func upper(level string) string { return strings.ToUpper(strings.TrimSpace(level)) }
+
 // set gives a logger and its descendants a level and lists the names that have it now.
 func (l *Levels) set(name, level string) ([]string, error) {
-	value, ok := levelNames[strings.ToUpper(level)]
+	value, ok := levelNames[upper(level)]
 	if !ok {
 		return nil, &api.Error{Status: http.StatusNotFound, Message: "invalid log level '" + level + "'."}
 	}
@@ -127,10 +130,10 @@ func (h *Herder) Logger(_ context.Context, name string) (api.LoggerLevel, error)
 // SetLogger gives a logger a level, on this worker or, through the config topic, on all.
 func (h *Herder) SetLogger(ctx context.Context, name, level string, everywhere bool) ([]string, error) {
 	if everywhere {
-		if _, ok := levelNames[strings.ToUpper(level)]; !ok {
+		if _, ok := levelNames[upper(level)]; !ok {
 			return nil, &api.Error{Status: http.StatusNotFound, Message: "invalid log level '" + level + "'."}
 		}
-		return nil, h.configs.PutLogger(ctx, name, strings.ToUpper(level))
+		return nil, h.configs.PutLogger(ctx, name, upper(level))
 	}
 	return h.levels.set(name, level)
 }

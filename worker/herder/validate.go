@@ -30,9 +30,19 @@ func (h *Herder) validate(ctx context.Context, cfg map[string]string) (api.Confi
 			Message: "Connector config {" + shown(cfg) + "} contains no connector type",
 		}
 	}
-	p, err := h.find(ctx, class, cfg[pluginVersion])
+	version, asked := cfg[pluginVersion]
+	if version = strings.TrimSpace(version); asked && version == "" {
+		version = "[]" // no version has no name, as Kafka Connect says
+	}
+	p, err := h.find(ctx, class, version)
+	if why := refusal(err); why != nil {
+		return api.ConfigInfos{}, why
+	}
 	if err != nil && ctx.Err() != nil {
 		return api.ConfigInfos{}, err
+	}
+	if err := config.CheckOverrides(cfg); err != nil {
+		return api.ConfigInfos{}, &api.Error{Status: http.StatusBadRequest, Message: err.Error()}
 	}
 	infos := api.ConfigInfos{Name: class}
 	values := config.ValidateSink(cfg)
@@ -43,7 +53,6 @@ func (h *Herder) validate(ctx context.Context, cfg map[string]string) (api.Confi
 		blame(values, pluginVersion, err)
 	}
 	h.checkConverters(cfg, p, values)
-	h.checkOverrides(cfg, values)
 	h.appendInfos(&infos, h.complete(class, values), values)
 	if err == nil {
 		own, err := h.host.Validate(ctx, p, cfg, false)
@@ -55,7 +64,19 @@ func (h *Herder) validate(ctx context.Context, cfg map[string]string) (api.Confi
 	for _, side := range []string{"key", "value"} {
 		h.appendConverter(&infos, cfg, side)
 	}
+	h.checkOverrides(cfg, &infos)
 	return infos, nil
+}
+
+// refusal is the answer to a configuration without a plugin that could check it; nil where there is one, in whatever version.
+func refusal(err error) error {
+	if unknown, ok := errors.AsType[*api.Error](err); ok {
+		return unknown
+	}
+	if wrong, ok := errors.AsType[*pluginhost.RangeError](err); ok {
+		return &api.Error{Status: http.StatusBadRequest, Message: "configuration " + pluginVersion + ": " + wrong.Why}
+	}
+	return nil
 }
 
 func blame(values []connectors.ConfigValue, key string, err error) {
@@ -76,7 +97,10 @@ func (h *Herder) find(ctx context.Context, class, version string) (pluginhost.Pl
 	if p, err = h.host.Find(class, version); err == nil || !errors.Is(err, pluginhost.ErrNotFound) {
 		return p, err
 	}
-	return pluginhost.Plugin{}, fmt.Errorf("Failed to find any class that implements Connector and which name matches %s, available connectors are: %s", class, h.classes())
+	return pluginhost.Plugin{}, &api.Error{
+		Status:  http.StatusBadRequest,
+		Message: "Failed to find any class that implements Connector and which name matches " + class + ", available connectors are: " + h.classes(),
+	}
 }
 
 // rescan looks at the plugin folders. What has come or gone shows in the status of connectors.
@@ -99,8 +123,8 @@ func (h *Herder) classes() string {
 // checkConverters refuses converters that are not known, and payloads that the sink does not take.
 func (h *Herder) checkConverters(cfg map[string]string, p pluginhost.Plugin, values []connectors.ConfigValue) {
 	unknown := func(key string, known func(string) bool) bool {
-		name := cfg[key]
-		if name == "" || known(name) {
+		name, given := cfg[key]
+		if name = strings.TrimSpace(name); !given || known(name) {
 			return false
 		}
 		blame(values, key, fmt.Errorf("Invalid value %s for configuration %s: Class %s could not be found.", name, key, name))
@@ -108,6 +132,11 @@ func (h *Herder) checkConverters(cfg map[string]string, p pluginhost.Plugin, val
 		return true
 	}
 	unknown("header.converter", convert.IsHeaderClass)
+	for _, key := range []string{"key.converter.plugin.version", "value.converter.plugin.version", "header.converter.plugin.version"} {
+		if wrong, ok := errors.AsType[*pluginhost.RangeError](pluginhost.CheckVersionRange(cfg[key])); ok {
+			blame(values, key, errors.New(wrong.Why))
+		}
+	}
 	for _, side := range []struct {
 		key, fallback string
 		accepted      []connectors.Payload
@@ -128,21 +157,25 @@ func (h *Herder) checkConverters(cfg map[string]string, p pluginhost.Plugin, val
 	}
 }
 
-// checkOverrides applies the policy for consumer.override.* keys.
-func (h *Herder) checkOverrides(cfg map[string]string, values []connectors.ConfigValue) {
-	var problems []string
-	for key := range cfg {
-		after, ok := strings.CutPrefix(key, "consumer.override.")
-		if ok && !h.worker.AllowOverrides {
-			problems = append(problems, "The 'None' policy does not allow '"+after+"' to be overridden in the connector configuration.")
+// checkOverrides says which settings of the connector's consumer cannot be carried over to librdkafka.
+func (h *Herder) checkOverrides(cfg map[string]string, infos *api.ConfigInfos) {
+	refused := h.worker.Overrides.Refused(cfg)
+	if _, err := h.worker.ConsumerProps(cfg, h.log); err != nil && len(refused) == 0 {
+		key := "consumer.override" // all of them, unless the message names one
+		for name := range cfg {
+			if after, ok := strings.CutPrefix(name, key+"."); ok && strings.Contains(err.Error(), after) {
+				key = name
+				break
+			}
 		}
+		refused = append(refused, connectors.ConfigError{Key: key, Message: err.Error()})
 	}
-	if _, err := h.worker.ConsumerProps(cfg, h.log); err != nil && len(problems) == 0 {
-		problems = append(problems, err.Error())
+	for _, e := range refused {
+		value := connectors.MaskedValue // of a key that no sink declares
+		h.appendInfos(infos,
+			[]connectors.KeyDef{{Name: e.Key, Type: connectors.TypeString, Importance: connectors.Medium, Width: connectors.WidthNone, Doc: "A setting of the connector's consumer."}},
+			[]connectors.ConfigValue{{Name: e.Key, Value: &value, Errors: []string{e.Message}, Visible: true}})
 	}
-	slices.Sort(problems)
-	i := slices.IndexFunc(values, func(v connectors.ConfigValue) bool { return v.Name == "name" })
-	values[i].Errors = append(values[i].Errors, problems...)
 }
 
 // appendInfos joins declarations and outcomes, in the order of the declarations.
