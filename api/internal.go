@@ -23,7 +23,7 @@ func putTasks(h Herder, r *http.Request) (answer, error) {
 		if err != nil {
 			return answer{}, err
 		}
-		if kind := jsonKind(raw); kind != "an array" {
+		if kind := jsonKind(raw); kind != "an array" && kind != "null" {
 			return answer{}, badRequest("the request body is %s: expected a JSON array with the configurations of tasks", kind)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sluice-connect/sluice/examples/stack"
 )
@@ -53,6 +54,8 @@ func (d *differ) odd(requests []oddRequest) []reply {
 		}
 		return nil
 	})
+	begin := time.Now()
+	defer func() { d.t.Logf("%s took %s", d.url, time.Since(begin).Round(time.Millisecond)) }()
 	replies := make([]reply, len(requests))
 	for i, q := range requests {
 		replies[i] = d.exchange(q.method, q.path, q.body, q.header)
@@ -75,15 +78,13 @@ func (q oddRequest) String() string {
 
 // deliberate says why an answer is another one on purpose; empty: it should not be. api/README.md tells these reasons to users.
 func (q oddRequest) deliberate(want, got reply) string {
-	switch p, _, _ := strings.Cut(q.path, "?"); {
+	switch p := strings.FieldsFunc(q.path, func(c rune) bool { return c == '?' || c == ';' })[0]; {
 	case want.status == http.StatusInternalServerError && got.status == http.StatusBadRequest && strings.Contains(got.body, `"error_code":400`):
 		return "what is wrong with a request is the client's mistake: 400, not 500"
 	case want.status == http.StatusBadRequest && got.status == http.StatusBadRequest && !strings.HasPrefix(want.body, "{"):
 		return "every error has a body of JSON, also where Kafka Connect's web server answers for it"
 	case q.method == http.MethodGet && want.status == got.status && slices.Contains([]string{"/connectors", "/connector-plugins", "/admin/loggers"}, path.Clean(p)):
 		return "lists hold what the worker has"
-	case got.status == http.StatusOK && strings.Contains(q.body, `"offset":null`) && strings.Contains(want.body, "Failed to"):
-		return "an offset that is not there is removed already"
 	case strings.Contains(q.header.Get("Accept"), "utf-16"):
 		return "the body is UTF-8, whatever charset is asked for"
 	}
@@ -157,7 +158,7 @@ func oddRequests() []oddRequest {
 		asJSON("POST", "/connectors", `{"name":"NAME-x",`+body+`}`)
 	}
 	asJSON("POST", "/connectors", "\ufeff"+`{"name":"NAME-x","config":{SINK},"initial_state":"STOPPED"}`)
-	for _, name := range []string{"a b", "a.b", "ä", "😀", "a?b", "a#b", "a;b", "a+b", "a:b", "a@b", "a&b", "a=b", "a,b", "a'b", `a\"b`, "a<b", "a|b", "a^b", "~a", "-", "日本", `a\tb`, " padded ", strings.Repeat("a", 300)} {
+	for _, name := range []string{"a b", "a.b", "ä", "😀", "a?b", "a;b", "a+b", "a:b", "a,b'()*!", `a\"b`, "a<b|^", "日本", `a\tb`, " padded ", strings.Repeat("a", 300)} {
 		asJSON("POST", "/connectors", `{"name":"`+name+`","config":{SINK},"initial_state":"STOPPED"}`)
 	}
 	for _, name := range []string{"a b", "a.b", "a%b", "a/b", `a\b`, "..", ".", "a;b", "a+b", "a?b", "ä", "😀", "a\tb", "\x7f", "a:b", "a=b", "a,b", "a'b", `a"b`, "a<b", "a{b}", "~", "%", "%41", " ", strings.Repeat("a", 300), "\u0085"} {
@@ -185,9 +186,9 @@ func oddRequests() []oddRequest {
 	}
 	for _, level := range []string{"info", " INFO", "LOUD", "", "0", "FATAL", "ALL", "OFF", "WARNING"} {
 		asJSON("PUT", "/admin/loggers/NAME", `{"level":"`+level+`"}`)
-		asJSON("PUT", "/admin/loggers/NAME?scope=cluster", `{"level":"`+level+`"}`)
-		asJSON("PUT", "/admin/loggers/NAME?scope=x", `{"level":"`+level+`"}`)
+		asJSON("PUT", "/admin/loggers/everywhere-NAME?scope=cluster", `{"level":"`+level+`"}`)
 	}
+	asJSON("PUT", "/admin/loggers/NAME?scope=x", `{"level":"warn"}`)
 	const partition = `"partition":{"kafka_topic":"NAME","kafka_partition":0}`
 	for _, offset := range []string{
 		``, `"x":1`, partition, partition + `,"offset":null`, partition + `,"offset":1`, partition + `,"offset":{}`, partition + `,"offset":{"kafka_offset":null}`, partition + `,"offset":{"kafka_offset":"x"}`,
@@ -195,6 +196,7 @@ func oddRequests() []oddRequest {
 		partition + `,"offset":{"kafka_offset":1,"x":2}`, `"partition":null,"offset":null`, `"partition":[],"offset":null`, `"partition":{"kafka_topic":"NAME","kafka_partition":-1},"offset":null`,
 		`"partition":{"kafka_topic":"NAME","kafka_partition":7},"offset":{"kafka_offset":1}`, `"partition":{"kafka_topic":"none","kafka_partition":0},"offset":{"kafka_offset":1}`, `"partition":{"kafka_topic":null,"kafka_partition":0},"offset":null`,
 	} {
+		asJSON("PATCH", "/connectors/NAME/offsets", `{"offsets":[{`+partition+`,"offset":{"kafka_offset":1}}]}`) // so that there is one
 		asJSON("PATCH", "/connectors/NAME/offsets", `{"offsets":[{`+offset+`}]}`)
 		add("GET", "/connectors/NAME/offsets", "")
 	}

@@ -165,13 +165,19 @@ func (r reply) difference(o reply) string {
 	return ""
 }
 
-var address = regexp.MustCompile(`127\.0\.0\.1:\d+`)
+var (
+	address  = regexp.MustCompile(`127\.0\.0\.1:\d+`)
+	versions = regexp.MustCompile(`available versions: \[.*\]`)
+)
 
 // comparable is JSON without what is each worker's own: its address, versions and ids, and the texts of documentation.
 func comparable(key string, v any) any {
 	switch v := v.(type) {
 	case map[string]any:
 		out := map[string]any{}
+		if name, _ := v["name"].(string); strings.HasSuffix(name, ".plugin.version") {
+			delete(v, "default_value")
+		}
 		for k, e := range v {
 			if !slices.Contains([]string{"order", "last_modified", "documentation"}, k) {
 				out[k] = comparable(k, e)
@@ -191,7 +197,7 @@ func comparable(key string, v any) any {
 		if slices.Contains([]string{"worker_id", "version", "commit"}, key) {
 			return "its own"
 		}
-		return address.ReplaceAllString(v, "worker")
+		return versions.ReplaceAllString(address.ReplaceAllString(v, "worker"), "")
 	}
 	return v
 }

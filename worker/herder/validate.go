@@ -74,7 +74,7 @@ func refusal(err error) error {
 		return unknown
 	}
 	if wrong, ok := errors.AsType[*pluginhost.RangeError](err); ok {
-		return &api.Error{Status: http.StatusBadRequest, Message: "configuration " + pluginVersion + ": " + wrong.Why}
+		return &api.Error{Status: http.StatusBadRequest, Message: wrong.Why}
 	}
 	return nil
 }

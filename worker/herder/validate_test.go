@@ -103,7 +103,7 @@ func TestValidationRefused(t *testing.T) {
 	}{
 		{"unknown class", b.connector("days", "connector.class", "org.example.Nothing"), "Failed to find any class that implements Connector and which name matches org.example.Nothing, available connectors are: " + diaryClass},
 		{"path as class", b.connector("days", "connector.class", filepath.Join(s.plugins, "diary")), "Failed to find any class"},
-		{"no range of versions", b.connector("days", "connector.plugin.version", "[1"), "configuration connector.plugin.version: Unbounded range: [1"},
+		{"no range of versions", b.connector("days", "connector.plugin.version", "[1"), "Unbounded range: [1"},
 		{"number that is none", b.connector("days", "consumer.override.max.poll.records", "x"), "Invalid value x for configuration consumer.override.max.poll.records: Not a number of type INT"},
 		{"boolean that is none", b.connector("days", "consumer.override.check.crcs", "maybe"), "Invalid value maybe for configuration consumer.override.check.crcs: Expected value to be either true or false"},
 	} {
