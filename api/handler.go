@@ -31,6 +31,7 @@ type Handler struct {
 	maxBody int64
 	herder  atomic.Pointer[Herder] // nil while the worker starts
 	root    http.Handler
+	peers   http.RoundTripper // to other workers
 }
 
 var _ http.Handler = (*Handler)(nil)
@@ -42,6 +43,10 @@ func New(h Herder, o Options) (*Handler, error) {
 		log:     cmp.Or(o.Logger, slog.Default()),
 		timeout: cmp.Or(o.RequestTimeout, DefaultRequestTimeout),
 		maxBody: cmp.Or(o.MaxBody, int64(DefaultMaxBody)),
+		peers:   o.Peers,
+	}
+	if a.peers == nil {
+		a.peers = newPeers(nil)
 	}
 	if h != nil {
 		a.Attach(h)

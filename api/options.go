@@ -28,6 +28,8 @@ type Options struct {
 	BasicAuthFile string
 	// Part is what of the API is served.
 	Part Part
+	// Peers sends requests on to other workers. Nil: plain HTTP, or HTTPS with the authorities of the system.
+	Peers http.RoundTripper
 	// Metrics answers GET /metrics. Nil: the path does not exist.
 	Metrics http.Handler
 }

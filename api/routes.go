@@ -1,6 +1,9 @@
 package api
 
 import (
+	"bytes"
+	"errors"
+	"io"
 	"net/http"
 	"slices"
 )
@@ -80,22 +83,46 @@ func (a *Handler) resource(e endpoint) http.Handler {
 			return
 		}
 		h := a.herder.Load()
-		var ans answer
-		var err error
 		switch {
 		case h != nil:
-			ans, err = op(*h, r)
+			a.serve(w, r, *h, op)
 		case e.pattern == "/health":
-			ans = starting
+			a.send(w, r, starting)
 		default:
-			err = errStarting
+			a.fail(w, r, errStarting)
+		}
+	})
+}
+
+// serve has the herder answer, or the worker that it names.
+func (a *Handler) serve(w http.ResponseWriter, r *http.Request, h Herder, op operation) {
+	body := &keep{ReadCloser: r.Body}
+	r.Body = body
+	if r.Header.Get(signatureHeader) != "" {
+		sent, err := body.all()
+		if err == nil {
+			err = checkSignature(r, h, sent)
 		}
 		if err != nil {
 			a.fail(w, r, err)
 			return
 		}
-		a.send(w, r, ans)
-	})
+		r.Body = io.NopCloser(bytes.NewReader(sent))
+	}
+	ans, err := op(h, r)
+	if other, ok := errors.AsType[*Elsewhere](err); ok {
+		var sent []byte
+		if sent, err = body.all(); err == nil {
+			if err = a.forward(w, r, h, other.URL, sent); err == nil {
+				return
+			}
+		}
+	}
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	a.send(w, r, ans)
 }
 
 // page serves a handler that reads, whatever the client accepts.

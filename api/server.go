@@ -77,6 +77,13 @@ func Listen(o ServerOptions) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.Peers == nil && slices.ContainsFunc(plans, func(p listenerPlan) bool { return p.url.Scheme == "https" }) {
+		c, err := o.TLS.client()
+		if err != nil {
+			return nil, err
+		}
+		o.Peers = newPeers(c)
+	}
 	for _, p := range plans {
 		if err := s.open(p, o.Options, secure[p.property]); err != nil {
 			for _, b := range s.bound {

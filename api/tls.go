@@ -58,6 +58,26 @@ func (t TLS) config(listeners string) (*tls.Config, error) {
 	return c, nil
 }
 
+// client makes the configuration of requests to other workers: this worker shows the certificate of its listeners, and believes
+// those who issue clients' certificates or, where none are named, the authorities of the system.
+func (t TLS) client() (*tls.Config, error) {
+	c := &tls.Config{MinVersion: tls.VersionTLS12}
+	if err := t.setVersions(c); err != nil {
+		return nil, err
+	}
+	if t.KeyStore != "" {
+		keys := &keyStore{store: store{t.KeyStore, t.KeyStorePassword, t.KeyPassword}}
+		c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return keys.certificate(nil) }
+	}
+	if t.TrustStore != "" {
+		var err error
+		if c.RootCAs, err = (store{path: t.TrustStore, password: t.TrustStorePassword}).authorities(); err != nil {
+			return nil, fmt.Errorf("reading configuration ssl.truststore.location: %w", err)
+		}
+	}
+	return c, nil
+}
+
 // setVersions narrows the versions of TLS. Older ones than 1.2 are not spoken, whatever is asked for.
 func (t TLS) setVersions(c *tls.Config) error {
 	var known []uint16

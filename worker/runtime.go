@@ -85,8 +85,10 @@ func startWorker(ctx context.Context, w config.Worker, log *slog.Logger, levels 
 	r.onClose("assignment topic", func(context.Context) error { return state.assignment.Close() })
 
 	r.member, err = cluster.Join(ctx, cluster.Config{
-		Client: client, Store: state.assignment, GroupID: w.GroupID, URL: advertised,
-		SessionTimeout: w.SessionTimeout, RebalanceDelay: w.RebalanceDelay, Logger: log,
+		Client: client, Store: state.assignment, GroupID: w.GroupID, URL: advertised, Version: version,
+		Plugins: host.Offered(), Can: pluginhost.Fits, Generation: state.statuses.Generation(),
+		SessionTimeout: w.SessionTimeout, HeartbeatInterval: w.HeartbeatInterval,
+		RebalanceDelay: w.RebalanceDelay, ReleaseTimeout: w.ReleaseTimeout, Logger: log,
 	})
 	if err != nil {
 		return nil, err

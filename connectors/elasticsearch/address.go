@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -59,9 +58,7 @@ func (e *encoder) appendIndex(b *bulk, millis int64, value []byte) error {
 	b.buf = append(b.buf, '"')
 	b.buf = appendEscaped(b.buf, []byte(name))
 	b.buf = append(b.buf, '"')
-	if n := len(b.indices); n == 0 || b.indices[n-1] != name && !slices.Contains(b.indices, name) {
-		b.indices = append(b.indices, name)
-	}
+	b.address(target{name: name}, e.shape)
 	return nil
 }
 

@@ -1,6 +1,9 @@
 package elasticsearch
 
-import "bytes"
+import (
+	"bytes"
+	"fmt"
+)
 
 // op is what a line of a bulk request does.
 type op uint8
@@ -23,14 +26,14 @@ type item struct {
 // bulk is a request in the making or under way. It is encoded once: what has to be sent again is a part of its buffer
 // (invariant 4).
 type bulk struct {
-	buf     []byte
-	items   []item
-	indices []string // that documents name, where they do
-	next    int64    // offset behind the last record taken in, whether it made an item or not
-	seq     uint64   // its number in the writer's progress
-	sums    []uint64 // hashes of all ids at the time of sending, where order matters
-	held    [2]int   // records and bytes reserved from the limiter
-	limit   int      // most bytes to send at once; 0: as the task
+	buf   []byte
+	items []item
+	to    []destination // where documents go
+	next  int64         // offset behind the last record taken in, whether it made an item or not
+	seq   uint64        // its number in the writer's progress
+	sums  []uint64      // hashes of all ids at the time of sending, where order matters
+	held  [2]int        // records and bytes reserved from the limiter
+	limit int           // most bytes to send at once; 0: as the task
 
 	body     []byte    // the answer
 	outcomes []outcome // of the items sent last
@@ -75,5 +78,33 @@ func (b *bulk) keep(n int, again func(i int) bool) {
 
 func (b *bulk) reset() {
 	b.buf, b.items, b.sums, b.next, b.held, b.limit = b.buf[:0], b.items[:0], b.sums[:0], 0, [2]int{}, 0
-	b.indices = b.indices[:0]
+	clear(b.to)
+	b.to = b.to[:0]
+}
+
+// destination is an index, a data stream or an alias that a bulk writes to.
+type destination struct {
+	target
+	shape *schema // of its documents; nil: unknown
+}
+
+// address notes a destination.
+func (b *bulk) address(t target, shape *schema) {
+	for i := len(b.to) - 1; i >= 0; i-- {
+		if d := &b.to[i]; d.name == t.name {
+			if d.shape == nil {
+				d.shape = shape
+			}
+			return
+		}
+	}
+	b.to = append(b.to, destination{t, shape})
+}
+
+// name says in messages where a bulk goes.
+func (b *bulk) name() string {
+	if len(b.to) == 1 {
+		return b.to[0].name
+	}
+	return fmt.Sprintf("%s and %d others", b.to[0].name, len(b.to)-1)
 }

@@ -37,6 +37,7 @@ type client struct {
 const (
 	maxHeaderBytes = 64 << 10 // of an answer
 	maxSmallAnswer = 1 << 20  // bytes of an answer that is no bulk answer
+	maxMapping     = 16 << 20 // bytes of an answer with mappings
 	maxItemAnswer  = 8 << 10  // bytes of a bulk answer for each item
 )
 
@@ -152,12 +153,12 @@ func readAll(r io.Reader, limit int, dst []byte) ([]byte, error) {
 	}
 }
 
-// bulk sends the first n items of b to a target and reads what became of them into b.outcomes.
-func (c *client) bulk(ctx context.Context, t target, b *bulk, n int) *failure {
+// bulk sends the first n items of b and reads what became of them into b.outcomes. home is where documents go that name no index.
+func (c *client) bulk(ctx context.Context, home string, b *bulk, n int) *failure {
 	payload := b.payload(n)
 	r := esapi.BulkRequest{FilterPath: bulkFilter, Pipeline: c.pipeline, Header: http.Header{}}
-	if !t.dated {
-		r.Index = url.PathEscape(t.name)
+	if home != "" {
+		r.Index = url.PathEscape(home)
 	}
 	// The server's own patience with a shard that is not there ends before ours, so that it says what is the matter.
 	r.Timeout = c.answer / 2
@@ -256,6 +257,49 @@ func (c *client) exists(ctx context.Context, name string) (bool, *failure) {
 		return false, refused(status, header, body)
 	}
 	return true, nil
+}
+
+// mapped asks whether an index, data stream or alias maps any field.
+func (c *client) mapped(ctx context.Context, name string) (bool, *failure) {
+	status, header, body, err := c.request(ctx, esapi.IndicesGetMappingRequest{Index: []string{url.PathEscape(name)}}, 0, maxMapping, nil)
+	switch {
+	case err != nil:
+		return false, unreached(err)
+	case status == http.StatusForbidden:
+		return true, nil // who may only write leaves mappings alone
+	case status < 200 || status >= 300:
+		return false, refused(status, header, body)
+	}
+	var indices map[string]struct {
+		Mappings map[string]json.RawMessage `json:"mappings"`
+	}
+	if err := json.Unmarshal(body, &indices); err != nil {
+		return false, &failure{cause: causeConnection, code: connectors.CodeRetriable, err: fmt.Errorf("unreadable mapping of %s: %w", name, err)}
+	}
+	for _, i := range indices {
+		if len(i.Mappings) > 0 {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// putMapping adds to the mapping of an index, data stream or alias.
+func (c *client) putMapping(ctx context.Context, name string, mapping []byte) *failure {
+	status, header, body, err := c.request(ctx, esapi.IndicesPutMappingRequest{Index: []string{url.PathEscape(name)}, Body: bytes.NewReader(mapping)},
+		len(mapping), maxSmallAnswer, nil)
+	switch {
+	case err != nil:
+		return unreached(err)
+	case status >= 200 && status < 300:
+		return nil
+	case status == http.StatusBadRequest:
+		return &failure{
+			cause: causeOther, code: connectors.CodeMisconfigured, err: fmt.Errorf("mapping of %s from the schema: %w", name, statusError(status, parseRequestError(body))),
+			hint: "set schema.ignore to true, or give the index a mapping of its own",
+		}
+	}
+	return refused(status, header, body)
 }
 
 // create makes an index or a data stream, unless it exists by now.

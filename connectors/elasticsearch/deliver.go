@@ -90,7 +90,7 @@ func (w *writer) insist(f func(context.Context) *failure) error {
 			w.succeeded(&t)
 			return nil
 		}
-		if err := w.setback(&t, fail, "preparing "+w.target.name+" at "+w.task.client.name, -1); err != nil {
+		if err := w.setback(&t, fail, "connecting to "+w.task.client.name, -1); err != nil {
 			return err
 		}
 	}
@@ -123,7 +123,7 @@ func (w *writer) deliver(b *bulk) {
 		if f == nil {
 			continue
 		}
-		if w.setback(&t, f, "sending bulk request to "+w.task.client.name+" for "+w.target.name, b.items[0].offset) != nil {
+		if w.setback(&t, f, "sending bulk request to "+w.task.client.name+" for "+b.name(), b.items[0].offset) != nil {
 			w.release(b)
 			return
 		}
@@ -139,7 +139,7 @@ func (w *writer) send(b *bulk, n int) *failure {
 	m.bytes.Add(int64(len(b.payload(n))))
 	m.inFlight.Set(int64(w.task.limiter.inFlight()))
 	began := time.Now()
-	f := w.task.client.bulk(w.ctx, w.target, b, n)
+	f := w.task.client.bulk(w.ctx, w.home, b, n)
 	took := time.Since(began).Milliseconds()
 	m.millis.Add(took)
 	m.lastMillis.Set(took)
@@ -192,7 +192,7 @@ func (w *writer) refuse(offset int64, err error) {
 func (w *writer) settle(b *bulk, n int, t *trial) *failure {
 	var refused dropped
 	var first *serverError
-	var firstStatus, count, done, conflicts int
+	var firstStatus, count, done, conflicts, stale int
 	code, index, block := connectors.CodeRetriable, false, false
 	for i := range n {
 		o, it := &b.outcomes[i], &b.items[i]
@@ -205,11 +205,14 @@ func (w *writer) settle(b *bulk, n int, t *trial) *failure {
 			done++
 		case conflict:
 			conflicts++
+			if it.op == opIndex || it.op == opDelete {
+				stale++
+			}
 		case malformed:
 			if e == nil {
 				e = &serverError{Type: "unknown_error"}
 			}
-			err := fmt.Errorf("%s refused it with status %d: %w", w.target.name, o.status, e)
+			err := fmt.Errorf("%s refused it with status %d: %w", b.name(), o.status, e)
 			refused.add(it.offset, err)
 			w.refuse(it.offset, err)
 		case unwritable:
@@ -228,6 +231,7 @@ func (w *writer) settle(b *bulk, n int, t *trial) *failure {
 		}
 	}
 	w.account(done, conflicts, &refused)
+	w.warnOfConflicts(b, stale)
 	if count == 0 {
 		b.items = b.items[:copy(b.items, b.items[n:])]
 		w.advanced(t)
@@ -240,12 +244,8 @@ func (w *writer) settle(b *bulk, n int, t *trial) *failure {
 	if first == nil {
 		first = &serverError{Type: "unknown_error"}
 	}
-	if index && w.target.dated {
-		w.forget(b.indices)
-	} else if index {
-		if f := w.ensure(w.ctx, w.target.name); f != nil {
-			return f
-		}
+	if index {
+		w.forget(b)
 	}
 	f := &failure{
 		cause: causeItems, code: code, err: fmt.Errorf("%d of %d documents were refused for now: status %d: %w", count, n, firstStatus, first),
@@ -264,11 +264,11 @@ func (w *writer) repeat(b *bulk, n int) {
 	b.keep(n, func(i int) bool {
 		switch o := &b.outcomes[i]; o.verdict {
 		case again, missing, blocked, unwritable:
-			if w.enc.ordered {
+			if sum := b.items[i].sum; sum != 0 {
 				if late == nil {
 					late = map[uint64]bool{}
 				}
-				late[b.items[i].sum] = true
+				late[sum] = true
 			}
 			return true
 		case malformed:
@@ -286,7 +286,11 @@ func (w *writer) account(done, conflicts int, refused *dropped) {
 	if w.task.set.onMalformed == behaviorWarn {
 		refused.log(w.log, "documents that elasticsearch refused were left out")
 	}
-	if conflicts == 0 || !w.enc.versioned {
+}
+
+// warnOfConflicts tells once of documents that were there in a later version.
+func (w *writer) warnOfConflicts(b *bulk, stale int) {
+	if stale == 0 {
 		return
 	}
 	w.mu.Lock()
@@ -295,6 +299,6 @@ func (w *writer) account(done, conflicts int, refused *dropped) {
 	w.mu.Unlock()
 	if !told {
 		w.log.Info("elasticsearch has later versions of some documents already; that is so after a restart, "+
-			"and where the topic was deleted and made again", "index", w.target.name, "documents", conflicts)
+			"and where the topic was deleted and made again", "index", b.name(), "documents", stale)
 	}
 }

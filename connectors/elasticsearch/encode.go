@@ -28,6 +28,7 @@ type encoder struct {
 	header    string // of the external version; "" means the offset
 	deletes   bool
 	ignore    bool // null values are skipped
+	report    bool // and go to the dead letter queue, as with Confluent's sink
 	fields    []string
 	create    bool
 	routing   []string // path of the routing field; nil: none
@@ -35,22 +36,33 @@ type encoder struct {
 	topic     string
 	indexTime []string         // path of the field with the time; nil: the record's timestamp
 	names     map[int64]string // of indices, by the hour since 1970
-	prefix    []byte           // action up to the id's variable part
-	retry     []byte           // the rest of an update's action
+	target    target
+	prefix    []byte // action up to the id's variable part
+	remove    []byte // the same for a deletion
+	retry     []byte // the rest of an update's action
 	seed      maphash.Seed
+
+	ignoreSchema bool
+	keyType      string  // of the schema of keys; "" without
+	shape        *schema // of values; nil without, or where it is ignored
+	doc          []byte  // memory for a document that the schema changes
 }
 
-func newEncoder(s *settings, p connectors.Partition, t target, f connectors.Format) *encoder {
-	keyed := !s.ignoresKey(p.Topic)
+var errIgnored = errors.New("the value is null and behavior.on.null.values is ignore")
+
+// newEncoder makes an encoder for the records of partition p that are stored under the name topic. home is the index that
+// requests name: documents that go elsewhere name theirs.
+func newEncoder(s *settings, p connectors.Partition, topic string, t target, home string, f connectors.Format, seed maphash.Seed) *encoder {
+	keyed := !s.ignoresKey(topic)
 	e := &encoder{
 		format: f, keyed: keyed, auto: s.autoIDs, upsert: s.upsert, stream: t.stream,
 		create:  s.create && !s.upsert || t.stream,
-		routing: s.routing, indexTime: s.indexTime, topic: p.Topic,
+		routing: s.routing, indexTime: s.indexTime, topic: topic, target: t,
 		header:  s.versionHeader,
-		deletes: s.onNull == behaviorDelete, ignore: s.onNull == behaviorIgnore,
+		deletes: s.onNull == behaviorDelete, ignore: s.onNull == behaviorIgnore, report: s.tolerant,
 		fields: s.timestampFields,
 		retry:  strconv.AppendInt([]byte(`,"retry_on_conflict":`), int64(min(s.inFlight, 5)), 10),
-		seed:   maphash.MakeSeed(),
+		seed:   seed, ignoreSchema: s.ignoresSchema(topic),
 	}
 	e.versioned = keyed && !e.create && !e.upsert
 	if t.dated {
@@ -66,15 +78,25 @@ func newEncoder(s *settings, p connectors.Partition, t target, f connectors.Form
 	case e.create:
 		op = "create"
 	}
-	e.prefix = []byte(`{"` + op + `":{`)
-	if !e.auto {
-		e.prefix = append(e.prefix, `"_id":"`...)
-		if !keyed { // invariant 3
-			e.prefix = appendEscaped(e.prefix, []byte(p.Topic))
-			e.prefix = append(e.prefix, '+')
-			e.prefix = strconv.AppendInt(e.prefix, int64(p.ID), 10)
-			e.prefix = append(e.prefix, '+')
-		}
+	var index, id []byte
+	if !t.dated && t.name != home {
+		index = append(append(append(index, `"_index":"`...), appendEscaped(nil, []byte(t.name))...), '"')
+	}
+	if len(index) > 0 {
+		id = append(id, ',')
+	}
+	id = append(id, `"_id":"`...)
+	e.prefix = append([]byte(`{"`+op+`":{`), index...)
+	e.remove = append(append([]byte(`{"delete":{`), index...), id...)
+	if e.auto {
+		return e
+	}
+	e.prefix = append(e.prefix, id...)
+	if !keyed { // invariant 3
+		e.prefix = appendEscaped(e.prefix, []byte(p.Topic))
+		e.prefix = append(e.prefix, '+')
+		e.prefix = strconv.AppendInt(e.prefix, int64(p.ID), 10)
+		e.prefix = append(e.prefix, '+')
 	}
 	return e
 }
@@ -88,6 +110,13 @@ func (e *encoder) append(b *bulk, batch *connectors.Batch, i int) error {
 	}
 	if !isObject(value) {
 		return errors.New("the value is no JSON object; use org.apache.kafka.connect.json.JsonConverter and records that are objects")
+	}
+	if e.shape != nil && !e.shape.same {
+		var err error
+		if e.doc, _, err = e.shape.append(e.doc[:0], value, 0); err != nil {
+			return fmt.Errorf("the value does not follow its schema: %w", err)
+		}
+		value = e.doc
 	}
 	start := len(b.buf)
 	sum, err := e.appendAction(b, batch, i, value)
@@ -115,6 +144,8 @@ func (e *encoder) op() op {
 
 func (e *encoder) appendNull(b *bulk, batch *connectors.Batch, i int) error {
 	switch {
+	case e.ignore && e.report:
+		return errIgnored
 	case e.ignore:
 		return nil
 	case !e.deletes:
@@ -123,7 +154,7 @@ func (e *encoder) appendNull(b *bulk, batch *connectors.Batch, i int) error {
 		return nil // no document has this id
 	}
 	start := len(b.buf)
-	b.buf = append(b.buf, `{"delete":{"_id":"`...)
+	b.buf = append(b.buf, e.remove...)
 	sum, err := e.appendKey(b, batch.Key(i))
 	if err == nil {
 		b.buf = append(b.buf, '"')
@@ -134,6 +165,7 @@ func (e *encoder) appendNull(b *bulk, batch *connectors.Batch, i int) error {
 		return err
 	}
 	b.buf = append(b.buf, "}}\n"...)
+	b.address(e.target, nil)
 	b.add(item{offset: batch.Offset(i), start: start, end: len(b.buf), sum: sum, op: opDelete})
 	return nil
 }
@@ -157,10 +189,10 @@ func (e *encoder) appendAction(b *bulk, batch *connectors.Batch, i int, value []
 	if e.upsert {
 		b.buf = append(b.buf, e.retry...)
 	}
-	if e.naming != nil {
-		if err := e.appendIndex(b, batch.Timestamp(i), value); err != nil {
-			return 0, err
-		}
+	if e.naming == nil {
+		b.address(e.target, e.shape)
+	} else if err := e.appendIndex(b, batch.Timestamp(i), value); err != nil {
+		return 0, err
 	}
 	if e.routing != nil {
 		if err := e.appendRouting(b, value); err != nil {
@@ -204,6 +236,11 @@ func (e *encoder) appendKey(b *bulk, key []byte) (sum uint64, err error) {
 	if key == nil {
 		return 0, errors.New("the key is null but it is the document's id; set key.ignore where keys are missing")
 	}
+	switch e.keyType {
+	case "", typeString, "int8", "int16", "int32", "int64":
+	default:
+		return 0, fmt.Errorf("the key is the document's id and of the type %s; string, int8, int16, int32 and int64 are supported", e.keyType)
+	}
 	if e.format.Key == connectors.PayloadJSON {
 		if key, err = jsonKey(key); err != nil {
 			return 0, err
@@ -219,7 +256,7 @@ func (e *encoder) appendKey(b *bulk, key []byte) (sum uint64, err error) {
 	}
 	b.buf = appendEscaped(b.buf, key)
 	if e.ordered {
-		sum = maphash.Bytes(e.seed, key)
+		sum = maphash.Bytes(e.seed, key) | 1 // 0 is where order does not matter
 	}
 	return sum, nil
 }

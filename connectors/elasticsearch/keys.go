@@ -37,8 +37,7 @@ var (
 )
 
 const (
-	noSchema = "values arrive as JSON without a schema; mappings come from the index, its template or dynamic mapping"
-	goTLS    = "the TLS of the Go runtime chooses for itself"
+	goTLS = "the TLS of the Go runtime chooses for itself"
 )
 
 // The keys, by the names and with the defaults of Confluent's sink; what begins with sluice. is our own.
@@ -124,14 +123,18 @@ var (
 	ignoreKey = connectors.Bool("key.ignore",
 		"true: a document's id is <topic>+<partition>+<offset>. false: it is the record's key, and the record's offset is its external version.",
 		connectors.Default("false"), high, data, short, connectors.Display("Ignore Key mode"))
-	ignoreSchema = connectors.Bool("schema.ignore", "Whether schemas of records are ignored.",
-		connectors.Default("false"), low, data, short, connectors.Display("Ignore Schema mode"), connectors.Ignored(noSchema))
-	compactMaps = connectors.Bool("compact.map.entries", "How entries of maps are written.",
-		connectors.Default("true"), low, data, short, connectors.Display("Compact Map Entries"), connectors.Ignored(noSchema))
+	ignoreSchema = connectors.Bool("schema.ignore",
+		"false: an index without a mapping gets one from the schema of the first record, decimals become numbers, and null becomes the default of its field. "+
+			"true: documents are as the converter gives them. Records without a schema are never changed; their mapping comes from the index, its template or "+
+			"dynamic mapping.",
+		connectors.Default("false"), low, data, short, connectors.Display("Ignore Schema mode"))
+	compactMaps = connectors.Bool("compact.map.entries",
+		"How maps with text as keys are written where the schema is not ignored. true: {\"a\":1}. false: [{\"key\":\"a\",\"value\":1}], as maps with other keys always are.",
+		connectors.Default("true"), low, data, short, connectors.Display("Compact Map Entries"))
 	ignoreKeyTopics = connectors.List("topic.key.ignore", "Topics for which key.ignore is true.",
 		connectors.Default(""), low, data, long, connectors.Display("Topics for 'Ignore Key' mode"))
 	ignoreSchemaTopics = connectors.List("topic.schema.ignore", "Topics for which schema.ignore is true.",
-		connectors.Default(""), low, data, long, connectors.Display("Topics for 'Ignore Schema' mode"), connectors.Ignored(noSchema))
+		connectors.Default(""), low, data, long, connectors.Display("Topics for 'Ignore Schema' mode"))
 	dropInvalid = connectors.Bool("drop.invalid.message",
 		"What happens to a record that makes no document (no usable key, no JSON object). false: dead letter queue, or the task stops. "+
 			"true: it is counted, logged and skipped, and goes to the dead letter queue where errors.tolerance is all.",

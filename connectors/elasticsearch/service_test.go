@@ -125,6 +125,9 @@ func (s *service) one(op string, meta map[string]any, source string) (int, strin
 	if id == "" {
 		id = fmt.Sprintf("auto%d", len(s.docs))
 	}
+	if index, _ := meta["_index"].(string); index != "" {
+		id = index + "/" + id
+	}
 	s.log = append(s.log, op+" "+id)
 	if s.item != nil {
 		if status, kind := s.item(op, meta); status != 0 {

@@ -27,19 +27,23 @@ type settings struct {
 	pipeline   string
 	body       []byte // of the request that makes an index
 
-	ignoreKey       bool
-	ignoreKeyTopics []string
-	autoIDs         bool
-	upsert          bool
-	onNull          string
-	onMalformed     string
-	dropInvalid     bool
-	tolerant        bool // errors.tolerance is all
-	versionHeader   string
-	timestampFields []string
-	create          bool     // the operation is create
-	routing         []string // path of the routing field; nil: none
-	indexTime       []string // path of the field with the time; nil: the record's timestamp
+	ignoreKey          bool
+	ignoreKeyTopics    []string
+	ignoreSchema       bool
+	ignoreSchemaTopics []string
+	compactMaps        bool
+	renames            bool // transformations may give records another topic
+	autoIDs            bool
+	upsert             bool
+	onNull             string
+	onMalformed        string
+	dropInvalid        bool
+	tolerant           bool // errors.tolerance is all
+	versionHeader      string
+	timestampFields    []string
+	create             bool     // the operation is create
+	routing            []string // path of the routing field; nil: none
+	indexTime          []string // path of the field with the time; nil: the record's timestamp
 }
 
 func newSettings(cfg connectors.Config) (settings, error) {
@@ -64,17 +68,21 @@ func newSettings(cfg connectors.Config) (settings, error) {
 		pipeline:   pipeline.Get(cfg),
 		body:       indexBody(cfg),
 
-		ignoreKey:       ignoreKey.Get(cfg),
-		ignoreKeyTopics: ignoreKeyTopics.Get(cfg),
-		upsert:          is(writeMethod.Get(cfg), methodUpsert),
-		onNull:          strings.ToUpper(onNull.Get(cfg)),
-		onMalformed:     strings.ToUpper(onMalformed.Get(cfg)),
-		dropInvalid:     dropInvalid.Get(cfg),
-		versionHeader:   versionHeader.Get(cfg),
-		timestampFields: streamTimestamp.Get(cfg),
-		create:          is(opType.Get(cfg), opTypeCreate),
-		routing:         path(routingField.Get(cfg)),
-		indexTime:       path(indexTimeField.Get(cfg)),
+		ignoreKey:          ignoreKey.Get(cfg),
+		ignoreKeyTopics:    ignoreKeyTopics.Get(cfg),
+		ignoreSchema:       ignoreSchema.Get(cfg),
+		ignoreSchemaTopics: ignoreSchemaTopics.Get(cfg),
+		compactMaps:        compactMaps.Get(cfg),
+		renames:            transforms(cfg),
+		upsert:             is(writeMethod.Get(cfg), methodUpsert),
+		onNull:             strings.ToUpper(onNull.Get(cfg)),
+		onMalformed:        strings.ToUpper(onMalformed.Get(cfg)),
+		dropInvalid:        dropInvalid.Get(cfg),
+		versionHeader:      versionHeader.Get(cfg),
+		timestampFields:    streamTimestamp.Get(cfg),
+		create:             is(opType.Get(cfg), opTypeCreate),
+		routing:            path(routingField.Get(cfg)),
+		indexTime:          path(indexTimeField.Get(cfg)),
 	}
 	for i, u := range s.urls {
 		s.urls[i] = strings.TrimRight(u, "/")
@@ -91,6 +99,17 @@ func newSettings(cfg connectors.Config) (settings, error) {
 // ignoresKey says whether documents of a topic have ids that do not come from the record's key.
 func (s *settings) ignoresKey(topic string) bool {
 	return s.ignoreKey || s.autoIDs || slices.Contains(s.ignoreKeyTopics, topic)
+}
+
+// ignoresSchema says whether documents of a topic are as the converter gives them.
+func (s *settings) ignoresSchema(topic string) bool {
+	return s.ignoreSchema || slices.Contains(s.ignoreSchemaTopics, topic)
+}
+
+// transforms says whether there are transformations, which may change topics.
+func transforms(cfg connectors.Config) bool {
+	names, _ := cfg.Raw("transforms")
+	return strings.TrimSpace(names) != ""
 }
 
 // path splits a.b into its fields.
@@ -116,6 +135,9 @@ func check(cfg connectors.Config) []connectors.ConfigError {
 	checkAddressing(cfg, wrong)
 	if ignoreKey.Get(cfg) && len(ignoreKeyTopics.Get(cfg)) > 0 {
 		wrong("'topic.key.ignore' can not be set if 'key.ignore' is true.", ignoreKey.Name(), ignoreKeyTopics.Name())
+	}
+	if ignoreSchema.Get(cfg) && len(ignoreSchemaTopics.Get(cfg)) > 0 {
+		wrong("'topic.schema.ignore' can not be set if 'schema.ignore' is true.", ignoreSchema.Name(), ignoreSchemaTopics.Name())
 	}
 	if l, f := linger.Get(cfg), flushTimeout.Get(cfg); l > f {
 		wrong(fmt.Sprintf("'linger.ms' (%d) can not be larger than 'flush.timeout.ms' (%d).", l.Milliseconds(), f.Milliseconds()),

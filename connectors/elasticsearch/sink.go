@@ -10,11 +10,6 @@ import (
 // Version is that of the sink.
 const Version = "1.0.0"
 
-var (
-	errNoName   = errors.New("nothing is left of the topic's name")
-	errBytesKey = errors.New("keys are opaque bytes")
-)
-
 // Sink writes records to Elasticsearch.
 type Sink struct{ def connectors.ConfigDef }
 

@@ -76,7 +76,7 @@ func parseMapping(cfg connectors.Config) (map[string]string, error) {
 		return nil, fmt.Errorf("Too many topic-to-external-resource mappings are configured (%d). Maximum allowed limit is %d.", len(m), most)
 	}
 	topics, ok := cfg.Raw("topics")
-	if !ok || strings.TrimSpace(topics) == "" {
+	if !ok || strings.TrimSpace(topics) == "" || transforms(cfg) {
 		return m, nil
 	}
 	configured := map[string]bool{}

@@ -27,23 +27,19 @@ var _ connectors.Task = (*task)(nil)
 // Open begins with a partition. It does not wait for the service; what is wrong with that is reported as trouble, and
 // by Write and Flush.
 func (t *task) Open(ctx context.Context, p connectors.Partition, _ int64, ack connectors.Ack) (connectors.Writer, error) {
-	target, err := t.set.target.of(p.Topic)
-	if err != nil {
-		return nil, err
-	}
-	if target.name == "" {
-		return nil, connectors.Misconfigured("naming the index of topic "+p.Topic, errNoName, "use topic.to.external.resource.mapping").At(p, -1)
-	}
-	enc := newEncoder(&t.set, p, target, t.format)
-	if enc.keyed && t.format.Key == connectors.PayloadBytes {
-		return nil, connectors.Misconfigured("using keys as document ids", errBytesKey,
-			"set key.converter to org.apache.kafka.connect.storage.StringConverter, or key.ignore to true").At(p, -1)
+	home := ""
+	if own, err := t.set.target.of(p.Topic); err == nil && !own.dated {
+		home = own.name
 	}
 	w := &writer{
-		task: t, partition: p, target: target, enc: enc, ack: ack,
+		task: t, partition: p, home: home, encoders: newEncoders(&t.set, p, t.format, home), ack: ack,
 		log:  t.log.With("topic", p.Topic, "partition", p.ID),
 		done: make(chan struct{}), work: make(chan struct{}, 1), changed: make(chan struct{}, 1),
-		busy: map[uint64]int{}, exist: map[string]bool{},
+		busy: map[uint64]int{}, prepared: map[string]bool{},
+	}
+	// What is wrong with the topic shows at once, unless its records get another one.
+	if _, err := w.encoders.topic(p.Topic); err != nil && !t.set.renames {
+		return nil, connectors.AsError("opening", err).At(p, -1)
 	}
 	w.ctx, w.cancel = context.WithCancel(context.WithoutCancel(ctx)) // outlives the call
 	go w.run()

@@ -2,7 +2,6 @@ package elasticsearch
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -15,8 +14,8 @@ import (
 type writer struct {
 	task      *task
 	partition connectors.Partition
-	target    target
-	enc       *encoder
+	home      string // index that requests name; "": every document names its own
+	encoders  encoders
 	ack       connectors.Ack
 	log       *slog.Logger
 
@@ -33,13 +32,15 @@ type writer struct {
 	full     bool
 	flushing bool
 	progress progress
-	held     int             // bulks with a reservation
-	busy     map[uint64]int  // ids under way, where order matters
-	retrying int             // trials that wait to repeat something; nothing new is sent meanwhile
-	failing  int             // those of them that have been reported through err
-	err      error           // what Write and Flush return; nil while failing is 0
-	warned   bool            // of a conflict
-	exist    map[string]bool // indices that are known to exist, where documents name theirs
+	held     int            // bulks with a reservation
+	busy     map[uint64]int // ids under way, where order matters
+	retrying int            // trials that wait to repeat something; nothing new is sent meanwhile
+	failing  int            // those of them that have been reported through err
+	err      error          // what Write and Flush return; nil while failing is 0
+	warned   bool           // of a conflict
+
+	preparing sync.Mutex      // held while targets are made
+	prepared  map[string]bool // targets that exist; true: their mapping was seen to
 }
 
 var _ connectors.Writer = (*writer)(nil)
@@ -49,6 +50,10 @@ func (w *writer) Resume() int64 { return -1 }
 
 // Write encodes a batch into the open bulk and returns; it waits only when the bulk is full and the sender has no room.
 func (w *writer) Write(ctx context.Context, b *connectors.Batch) error {
+	enc, err := w.encoders.of(b)
+	if err != nil {
+		return err
+	}
 	var invalid dropped
 	defer func() { invalid.log(w.log, "records that make no document were left out") }()
 	w.mu.Lock()
@@ -57,7 +62,7 @@ func (w *writer) Write(ctx context.Context, b *connectors.Batch) error {
 		if w.err != nil {
 			return w.err
 		}
-		if i = w.fill(b, i, &invalid); i == b.Len() {
+		if i = w.fill(enc, b, i, &invalid); i == b.Len() {
 			break
 		}
 		w.full = true
@@ -90,7 +95,7 @@ func tell(c chan struct{}) {
 }
 
 // fill takes records from i into the open bulk until it is full, and gives the index of the first that did not fit.
-func (w *writer) fill(b *connectors.Batch, i int, invalid *dropped) int {
+func (w *writer) fill(enc *encoder, b *connectors.Batch, i int, invalid *dropped) int {
 	if w.full {
 		return i
 	}
@@ -104,7 +109,7 @@ func (w *writer) fill(b *connectors.Batch, i int, invalid *dropped) int {
 			break
 		}
 		size, n := len(o.buf), len(o.items)
-		if err := w.enc.append(o, b, i); err != nil {
+		if err := enc.append(o, b, i); err != nil {
 			w.leaveOut(b.Offset(i), err, invalid)
 		} else if n > 0 && len(o.buf) > set.bulkBytes {
 			o.buf, o.items = o.buf[:size], o.items[:n]
@@ -186,7 +191,6 @@ func (w *writer) run() {
 	if w.insist(w.task.identify) != nil {
 		return
 	}
-	ready := false // the target exists
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -202,12 +206,6 @@ func (w *writer) run() {
 				return
 			}
 			continue
-		}
-		if !ready && !w.target.dated {
-			if w.insist(func(ctx context.Context) *failure { return w.ensure(ctx, w.target.name) }) != nil {
-				return
-			}
-			ready = true
 		}
 		if w.launch() != nil {
 			return
@@ -273,8 +271,8 @@ func (w *writer) take() *bulk {
 	}
 	w.open, w.full = nil, false
 	b.seq = w.progress.begin(b.next)
-	if w.enc.ordered {
-		for _, it := range b.items {
+	for _, it := range b.items {
+		if it.sum != 0 {
 			b.sums = append(b.sums, it.sum)
 		}
 	}
@@ -331,51 +329,4 @@ func (w *writer) release(b *bulk) {
 			delete(w.busy, s)
 		}
 	}
-}
-
-// prepare makes sure that the indices exist that documents of a bulk name.
-func (w *writer) prepare(b *bulk) *failure {
-	for _, name := range b.indices {
-		w.mu.Lock()
-		exists := w.exist[name]
-		w.mu.Unlock()
-		if exists {
-			continue
-		}
-		if f := w.ensure(w.ctx, name); f != nil {
-			f.halve = false // it is not about the documents
-			return f
-		}
-		w.mu.Lock()
-		if len(w.exist) >= maxNames {
-			clear(w.exist)
-		}
-		w.exist[name] = true
-		w.mu.Unlock()
-	}
-	return nil
-}
-
-// forget makes prepare look for indices anew.
-func (w *writer) forget(names []string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, name := range names {
-		delete(w.exist, name)
-	}
-}
-
-// ensure makes sure that a target exists.
-func (w *writer) ensure(ctx context.Context, name string) *failure {
-	found, f := w.task.client.exists(ctx, name)
-	switch {
-	case f != nil || found:
-		return f
-	case w.target.exists:
-		return &failure{
-			cause: causeOther, code: connectors.CodeMisconfigured, err: fmt.Errorf("there is no %s", name),
-			hint: "create it, or correct topic.to.external.resource.mapping",
-		}
-	}
-	return w.task.client.create(ctx, name, w.target.stream)
 }

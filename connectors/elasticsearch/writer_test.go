@@ -434,6 +434,7 @@ func TestOrderOfWritesToOneID(t *testing.T) {
 			rapid.Check(t, func(rt *rapid.T) {
 				seed := rapid.Uint64().Draw(rt, "faults")
 				keys := rapid.SliceOfN(rapid.IntRange(0, 6), 1, 80).Draw(rt, "keys")
+				topics := rapid.SliceOfN(rapid.SampledFrom([]string{"", "", "", "u", "v"}), len(keys), len(keys)).Draw(rt, "topics")
 				deletes := set["behavior.on.null.values"] == "delete"
 				synctest.Test(t, func(t *testing.T) {
 					s := newService(t)
@@ -476,13 +477,17 @@ func TestOrderOfWritesToOneID(t *testing.T) {
 					want := map[string]string{}
 					for o, k := range keys {
 						key, value := fmt.Sprintf("k%d", k), fmt.Appendf(nil, `{"o":%d}`, o)
+						if topics[o] != "" {
+							key = topics[o] + "/" + key
+						}
 						want[key] = string(value)
 						if deletes && k%3 == o%3 {
 							value = nil
 							delete(want, key)
 						}
 						var b connectors.Builder
-						b.Append(int64(o), 1, []byte(key), value)
+						b.Describe(topics[o], nil, nil)
+						b.Append(int64(o), 1, []byte(fmt.Sprintf("k%d", k)), value)
 						if err := w.Write(t.Context(), b.Batch(part)); err != nil {
 							t.Fatal(err)
 						}

@@ -26,5 +26,5 @@
 //
 // # Neighbours
 //
-// It uses colinmarc/hdfs. plugins/hdfs makes a plugin binary of it.
+// It uses colinmarc/hdfs, and the package encode for the content of files. plugins/hdfs makes a plugin binary of it.
 package hdfs

@@ -20,6 +20,9 @@ var errFenced = errors.New("the temporary folder of this writer is gone")
 // errNoRPC says that an address is not that of a namenode.
 var errNoRPC = errors.New("what answers at store.url does not speak Hadoop RPC")
 
+// errWantsKerberos says that a namenode does not take a user's word for it.
+var errWantsKerberos = errors.New("the namenode wants Kerberos")
+
 func fenced(op string) *connectors.Error {
 	return connectors.Retriable(op, errFenced, "another writer has taken the partition over, or somebody cleaned up under +tmp; the task begins anew behind what is committed")
 }
@@ -42,6 +45,8 @@ func failure(op string, err error) *connectors.Error {
 		return false
 	}
 	switch {
+	case errors.Is(err, errWantsKerberos):
+		return connectors.Unauthorized(op, errWantsKerberos, "set hdfs.authentication.kerberos=true, hdfs.namenode.principal, connect.hdfs.principal and connect.hdfs.keytab")
 	case errors.Is(err, fs.ErrPermission), has("AccessControlException", "Permission denied"):
 		return connectors.Unauthorized(op, cause, "give the user the right to write there, or set sluice.hdfs.user")
 	case has("SafeModeException"):
@@ -53,7 +58,7 @@ func failure(op string, err error) *connectors.Error {
 	case errors.Is(err, errNoRPC):
 		return connectors.Retriable(op, cause, "name the RPC port of the namenode, usually 8020 or 9000; 9870 is its web port")
 	case has("StandbyException", "no available namenodes"):
-		return connectors.Retriable(op, cause, "no namenode answers; check store.url and the service")
+		return connectors.Retriable(op, cause, "no namenode answers; check store.url, hadoop.conf.dir if it names a nameservice, and the service")
 	case has("connection refused", "no such host", "write failed: ERROR"):
 		return connectors.Retriable(op, cause, "a datanode cannot be reached; it goes on with others, at the latest when the namenode misses that one")
 	case held(err):

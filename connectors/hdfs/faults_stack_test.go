@@ -15,6 +15,7 @@ import (
 
 // driver writes numbers without end, and begins anew where a writer gives up, as the framework does.
 type driver struct {
+	t     testing.TB
 	name  string
 	root  string
 	task  *task
@@ -33,7 +34,7 @@ func drive(t *testing.T, s *stack.Stack, name string, set map[string]string, val
 	maps.Copy(all, set)
 	root := uniqueRoot(t) + "/" + name
 	d := &driver{
-		name: name, root: root, task: onStack(t, s, root, all), acks: newAcks(), value: value,
+		t: t, name: name, root: root, task: onStack(t, s, root, all), acks: newAcks(), value: value,
 		stop: make(chan struct{}), done: make(chan struct{}),
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -88,6 +89,39 @@ func (d *driver) write(ctx context.Context, w connectors.Writer, next int64) err
 			return w.Flush(ctx)
 		}
 	}
+}
+
+// finish stops the driver and waits until all that it wrote is durable.
+func (d *driver) finish() {
+	d.t.Helper()
+	close(d.stop)
+	select {
+	case <-d.done:
+	case <-time.After(time.Minute):
+		_, _, _, trouble := d.acks.state()
+		d.t.Fatalf("%s does not end; trouble %v", d.name, trouble)
+	}
+	durable, _, troubles, _ := d.acks.state()
+	d.t.Logf("%s: %d records, %d troubles, %d restarts", d.name, durable, troubles, d.restarts)
+	if durable != d.total {
+		d.t.Errorf("%s: %d records are durable, %d were written", d.name, durable, d.total)
+	}
+}
+
+// settled waits until HDFS has given up what it kept of broken appends, the last bytes of the files among it; then
+// everything is there, and nothing but what counts.
+func (d *driver) settled(h *webHDFS) {
+	d.t.Helper()
+	began := time.Now()
+	for left := h.left(d.root); len(left) > 0; left = h.left(d.root) {
+		if time.Since(began) > 4*time.Minute {
+			d.t.Fatalf("still left are %v", left)
+		}
+		shut(d.t, openAt(d.t, d.task, d.total, newAcks()))
+		_ = sleep(d.t.Context(), time.Second) // HDFS tells nobody
+	}
+	d.t.Logf("appended files are in order after %.1f s", time.Since(began).Seconds())
+	h.expectWhole(d.root, d.total)
 }
 
 // hurts waits until each driver shows trouble of this kind.
@@ -167,33 +201,11 @@ func TestStackFaults(t *testing.T) {
 	heals(t, flush, streamed, appends)
 
 	for _, d := range []*driver{flush, streamed, appends} {
-		close(d.stop)
-		select {
-		case <-d.done:
-		case <-time.After(time.Minute):
-			_, _, _, trouble := d.acks.state()
-			t.Fatalf("%s does not end; trouble %v", d.name, trouble)
-		}
-		durable, _, troubles, _ := d.acks.state()
-		t.Logf("%s: %d records, %d troubles, %d restarts", d.name, durable, troubles, d.restarts)
-		if durable != d.total {
-			t.Errorf("%s: %d records are durable, %d were written", d.name, durable, d.total)
-		}
+		d.finish()
 	}
 	h := newWebHDFS(t, s)
 	for _, d := range []*driver{flush, streamed} {
 		h.expect(d.root, d.total)
 	}
-	// HDFS gives up what it kept of the broken appends, the last bytes of the files among it; then everything is there,
-	// and nothing but what counts.
-	began = time.Now()
-	for left := h.left(appends.root); len(left) > 0; left = h.left(appends.root) {
-		if time.Since(began) > 4*time.Minute {
-			t.Fatalf("still left are %v", left)
-		}
-		shut(t, openAt(t, appends.task, appends.total, newAcks()))
-		_ = sleep(t.Context(), time.Second) // HDFS tells nobody
-	}
-	t.Logf("appended files are in order after %.1f s", time.Since(began).Seconds())
-	h.expectWhole(appends.root, appends.total)
+	appends.settled(h)
 }

@@ -1,129 +1,12 @@
 package hdfs
 
 import (
-	"encoding/json"
 	"errors"
-	"maps"
 	"strings"
 	"testing"
 
 	"github.com/sluice-connect/sluice/connectors"
 )
-
-func TestFormats(t *testing.T) {
-	type lines = map[string]string // value → what is written
-	for _, tc := range []struct {
-		name    string
-		set     map[string]string
-		payload connectors.Payload
-		ext     string
-		want    lines
-	}{
-		{"JSON", map[string]string{"format.class": "JsonFormat"}, connectors.PayloadJSON, ".json", lines{
-			`{"a":1}`: `{"a":1}` + "\n", `null`: "null\n", `"x"`: `"x"` + "\n", `{}`: "{}\n", `[]`: "[]\n", ` {"a" : 1} `: ` {"a" : 1} ` + "\n",
-			"{\n\t\"a\": 1,\n\t\"b\": \"x\\ny\"\n}\n": `{ 	"a": 1, 	"b": "x\ny" } ` + "\n", "[\r\n1]": "[\r 1]\n", "\n\n1\n": "  1 \n", `{"ü":"€"}`: `{"ü":"€"}` + "\n",
-		}},
-		{"texts as JSON", map[string]string{"format.class": "JsonFormat"}, connectors.PayloadString, ".json", lines{
-			"": `""` + "\n", "green": `"green"` + "\n", "a\nb": `"a\nb"` + "\n", `say "hi" \o/`: `"say \"hi\" \\o/"` + "\n", "<&>": `"<&>"` + "\n",
-			"tab\there": `"tab\there"` + "\n", "ünïcode €": `"ünïcode €"` + "\n", "\x01": `"\u0001"` + "\n", "\xff": `"\ufffd"` + "\n",
-		}},
-		{"bytes as JSON", map[string]string{"format.class": "JsonFormat"}, connectors.PayloadBytes, ".json", lines{
-			"": `""` + "\n", "\x00\x01\xff": `"AAH/"` + "\n", "ab": `"YWI="` + "\n",
-		}},
-		{"String", map[string]string{"format.class": "StringFormat"}, connectors.PayloadString, ".txt", lines{
-			"": "\n", "green": "green\n", "a\nb": "a\nb\n", "\xff": "\xff\n", `"x"`: `"x"` + "\n",
-		}},
-		{"documents as String", map[string]string{"format.class": "StringFormat"}, connectors.PayloadJSON, ".txt", lines{
-			"{\n\"a\":1}": `{ "a":1}` + "\n", "1": "1\n",
-		}},
-		{"bytes as String", map[string]string{"format.class": "StringFormat"}, connectors.PayloadBytes, ".txt", lines{"\x00x": "\x00x\n"}},
-		{"ByteArray", map[string]string{"format.class": "ByteArrayFormat"}, connectors.PayloadBytes, ".bin", lines{
-			"": "\n", "\x00\xff": "\x00\xff\n", "a\nb": "a\nb\n",
-		}},
-		{"ByteArray with separator and extension", map[string]string{
-			"format.class":               "io.confluent.connect.hdfs.bytearray.ByteArrayFormat",
-			"format.bytearray.separator": "--|", "format.bytearray.extension": "dat",
-		}, connectors.PayloadBytes, ".dat", lines{"": "--|", "x": "x--|"}},
-		{
-			"ByteArray without extension",
-			map[string]string{"format.class": "ByteArrayFormat", "format.bytearray.extension": ""},
-			connectors.PayloadJSON, "",
-			lines{"{\n}": "{\n}\n"},
-		},
-		{"no format.class", nil, connectors.PayloadJSON, ".json", lines{"1": "1\n"}},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			raw := map[string]string{"store.url": "file:///d", "flush.size": "1"}
-			maps.Copy(raw, tc.set)
-			cfg, err := definition().Parse(raw)
-			if err != nil {
-				t.Fatal(err)
-			}
-			f := newFormat(cfg, tc.payload)
-			if f.extension != tc.ext {
-				t.Errorf("extension %q, want %q", f.extension, tc.ext)
-			}
-			for value, want := range tc.want {
-				got, err := f.append([]byte("before"), []byte(value))
-				if err != nil || string(got) != "before"+want {
-					t.Errorf("%q becomes %q, %v; want %q", value, got, err, "before"+want)
-				}
-			}
-		})
-	}
-}
-
-// Every document stays what it means and takes one line, whatever stands between its tokens.
-func FuzzJSONLines(f *testing.F) {
-	for _, s := range []string{`{}`, "[\n1,\n\"a\\nb\"]", "\n\"\\u000a\"\n", " null ", `{"a":{"b":[1.5e3,true,null]}}`} {
-		f.Add([]byte(s))
-	}
-	f.Fuzz(func(t *testing.T, value []byte) {
-		if !json.Valid(value) {
-			return
-		}
-		got, err := appendJSON(nil, value)
-		if err != nil || strings.Count(string(got), "\n") != 1 || got[len(got)-1] != '\n' {
-			t.Fatalf("%q becomes %q, %v", value, got, err)
-		}
-		if normal(t, got) != normal(t, value) {
-			t.Fatalf("%q becomes %q, which means something else", value, got)
-		}
-	})
-}
-
-// FuzzTextLines holds the short cut for plain texts against encoding/json.
-func FuzzTextLines(f *testing.F) {
-	for _, s := range []string{"", "green", "a\nb", "\"\\", "\x7f", "\u2028", "\xc3\x28", "<&>"} {
-		f.Add([]byte(s))
-	}
-	f.Fuzz(func(t *testing.T, value []byte) {
-		got, err := appendText(nil, value)
-		if err != nil || strings.Count(string(got), "\n") != 1 || got[len(got)-1] != '\n' {
-			t.Fatalf("%q becomes %q, %v", value, got, err)
-		}
-		var back string
-		if err := json.Unmarshal(got, &back); err != nil || back != strings.ToValidUTF8(back, "") {
-			t.Fatalf("%q becomes %q: %v", value, got, err)
-		}
-		if want, _ := json.Marshal(string(value)); normal(t, got) != normal(t, want) {
-			t.Fatalf("%q becomes %q, want %s", value, got, want)
-		}
-	})
-}
-
-func normal(t *testing.T, doc []byte) string {
-	t.Helper()
-	var v any
-	if err := json.Unmarshal(doc, &v); err != nil {
-		t.Fatalf("%q: %v", doc, err)
-	}
-	b, err := json.Marshal(v)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
-}
 
 // values makes a batch from offset on; nil is null.
 func values(first int64, vs ...[]byte) *connectors.Batch {

@@ -33,9 +33,9 @@ var (
 		connectors.Group(groupHDFS), connectors.WithImportance(connectors.High), connectors.WithWidth(connectors.WidthLong), urlCheck())
 	storeURL = connectors.String("store.url", "Where to write: hdfs://namenode:port, several namenodes of one cluster between commas, hdfs://nameservice with hadoop.conf.dir, or file:///folder.",
 		connectors.Group(groupStorage), connectors.WithImportance(connectors.High), connectors.WithWidth(connectors.WidthLong), urlCheck())
-	confDir = connectors.String("hadoop.conf.dir", "Folder with core-site.xml and hdfs-site.xml, for nameservices with several namenodes.",
+	confDir = connectors.String("hadoop.conf.dir", "Folder with core-site.xml and hdfs-site.xml. They say what namenodes a nameservice has, and whether the cluster wants Kerberos.",
 		connectors.Group(groupHDFS), connectors.Default(""), connectors.WithWidth(connectors.WidthLong))
-	user = connectors.String("sluice.hdfs.user", "User in HDFS. Default: the environment variable HADOOP_USER_NAME, then the user of the worker.",
+	user = connectors.String("sluice.hdfs.user", "User in HDFS, without Kerberos: files are written as that user. Default: the environment variable HADOOP_USER_NAME, then the user of the worker.",
 		connectors.Group(groupHDFS), connectors.Default(""))
 	timeout = connectors.Millis("sluice.hdfs.timeout.ms", "How long a single call to a namenode or datanode may take.",
 		connectors.Group(groupHDFS), connectors.Default("30000"), connectors.AtLeast(1000))
@@ -56,19 +56,6 @@ var (
 	zeroPad = connectors.Int("filename.offset.zero.pad.width", "Least number of digits of the offsets in the names of files.",
 		connectors.Group(groupStorage), connectors.Default("10"), connectors.Between(0, 20))
 
-	formatClass = connectors.ClassName("format.class", "Format of the files: JsonFormat (one document to a line), StringFormat (one text to a line) or ByteArrayFormat (values as they are). Only the last part of the name counts. Confluent's sink has no default here.",
-		connectors.Group(groupConnector), connectors.Default("io.confluent.connect.hdfs.json.JsonFormat"), connectors.WithImportance(connectors.High),
-		connectors.Check("JsonFormat, StringFormat, ByteArrayFormat", checkFormat), connectors.Recommend(
-			"io.confluent.connect.hdfs.json.JsonFormat", "io.confluent.connect.hdfs.string.StringFormat", "io.confluent.connect.hdfs.bytearray.ByteArrayFormat"))
-	bytesExtension = connectors.String("format.bytearray.extension", "Extension of the files of ByteArrayFormat.",
-		connectors.Group(groupConnector), connectors.Default(".bin"), connectors.Check("without /", func(s string) error {
-			if strings.Contains(s, "/") {
-				return errors.New("String must not hold a slash")
-			}
-			return nil
-		}))
-	bytesSeparator = connectors.String("format.bytearray.separator", "What follows each value in the files of ByteArrayFormat; empty for a line feed.",
-		connectors.Group(groupConnector), connectors.Default(""))
 	onNull = connectors.String("behavior.on.null.values", "What becomes of records without a value: fail rejects them, ignore passes over them.",
 		connectors.Group(groupConnector), connectors.Default(nullFail), connectors.OneOf(nullFail, nullIgnore))
 
@@ -98,13 +85,18 @@ var (
 			}
 			return nil
 		}))
-	kerberos = connectors.Bool("hdfs.authentication.kerberos", "Kerberos is not supported by this version.",
-		connectors.Group(groupSecurity), connectors.Default("false"), connectors.Check("false", func(s string) error {
-			if s == "true" {
-				return errors.New("this version does not authenticate with Kerberos")
-			}
-			return nil
-		}))
+	kerberos = connectors.Bool("hdfs.authentication.kerberos", "Whether HDFS wants Kerberos. Also without it Kerberos is used where hadoop.security.authentication in hadoop.conf.dir is kerberos.",
+		connectors.Group(groupSecurity), connectors.Default("false"), connectors.WithImportance(connectors.High))
+	principal = connectors.String("connect.hdfs.principal", "Who the connector is for Kerberos, like connect/_HOST@REALM, where _HOST stands for this machine's name. Empty: the owner of the ticket cache.",
+		connectors.Group(groupSecurity), connectors.Default(""), connectors.WithImportance(connectors.High))
+	keytabFile = connectors.String("connect.hdfs.keytab", "File with the principal's keys. New tickets are got with it before the old ones end. Empty: the ticket cache counts.",
+		connectors.Group(groupSecurity), connectors.Default(""), connectors.WithImportance(connectors.High), connectors.WithWidth(connectors.WidthLong))
+	namenodePrincipal = connectors.String("hdfs.namenode.principal", "Principal of the namenodes, like nn/_HOST@REALM, where _HOST stands for the host of each. Default: dfs.namenode.kerberos.principal in hadoop.conf.dir.",
+		connectors.Group(groupSecurity), connectors.Default(""), connectors.WithImportance(connectors.High))
+	krb5Conf = connectors.String("sluice.hdfs.krb5.conf", "Configuration of Kerberos. Default: the environment variable KRB5_CONFIG, then /etc/krb5.conf.",
+		connectors.Group(groupSecurity), connectors.Default(""), connectors.WithWidth(connectors.WidthLong))
+	ticketCache = connectors.String("sluice.hdfs.ticket.cache", "File with tickets that another program gets and renews, read for every connection. Default: the environment variable KRB5CCNAME, then /tmp/krb5cc_<uid>.",
+		connectors.Group(groupSecurity), connectors.Default(""), connectors.WithWidth(connectors.WidthLong))
 	captureGroups = connectors.String("topic.capture.groups.regex", "Capture groups of the topic's name for folders are not supported by this version.",
 		connectors.Group(groupStorage), connectors.Check("not set", func(s string) error {
 			if s != "" && s != "<nil>" {
@@ -117,21 +109,13 @@ var (
 // ignored are Confluent's options that change nothing here, with the reasons.
 func ignored() []connectors.AnyKey {
 	const (
-		noJVM     = "there is no JVM and no Hadoop installation"
-		noSchema  = "it concerns formats with schemas"
-		noParts   = "it concerns other partitioners"
-		noHive    = "tables are not kept by the sink; make an external table over the topic's folder"
-		noTickets = "it concerns Kerberos"
+		noJVM   = "there is no JVM and no Hadoop installation"
+		noParts = "it concerns other partitioners"
+		noHive  = "tables are not kept by the sink; make an external table over the topic's folder"
 	)
 	list := []struct{ name, group, fallback, why string }{
 		{"hadoop.home", groupHDFS, "", noJVM},
 		{"shutdown.timeout.ms", groupConnector, "3000", "the worker's task.shutdown.graceful.timeout.ms counts"},
-		{"schemas.cache.config", groupSchema, "1000", noSchema},
-		{"avro.codec", groupConnector, "", noSchema},
-		{"parquet.codec", groupConnector, "", noSchema},
-		{"schema.compatibility", groupSchema, "NONE", noSchema},
-		{"enhanced.avro.schema.support", groupSchema, "true", noSchema},
-		{"connect.meta.data", groupSchema, "true", noSchema},
 		{"storage.class", groupStorage, "", "the URL says which storage it is"},
 		{"partition.field.name", groupPartition, "", noParts},
 		{"partition.duration.ms", groupPartition, "-1", noParts},
@@ -145,10 +129,7 @@ func ignored() []connectors.AnyKey {
 		{"hive.home", groupHive, "", noHive},
 		{"hive.database", groupHive, "default", noHive},
 		{"hive.table.name", groupHive, "${topic}", noHive},
-		{"connect.hdfs.principal", groupSecurity, "", noTickets},
-		{"connect.hdfs.keytab", groupSecurity, "", noTickets},
-		{"hdfs.namenode.principal", groupSecurity, "", noTickets},
-		{"kerberos.ticket.renew.period.ms", groupSecurity, "3600000", noTickets},
+		{"kerberos.ticket.renew.period.ms", groupSecurity, "3600000", "tickets are renewed when they are due"},
 	}
 	keys := make([]connectors.AnyKey, 0, len(list))
 	for _, k := range list {
@@ -162,21 +143,12 @@ func definition() connectors.ConfigDef {
 	return connectors.Define(slices.Concat([]connectors.AnyKey{
 		storeURL, hdfsURL, confDir, user, timeout,
 		topicsDir, logsDir, fileDelim, dirDelim, zeroPad, captureGroups,
-		formatClass, bytesExtension, bytesSeparator, onNull,
+	}, formatKeys(), []connectors.AnyKey{
+		onNull,
 		flushSize, rotateInterval, rotateSchedule, timezone, retryBackoff,
-		writeMode, bufferBytes, fileBytes, partitioner, kerberos,
+		writeMode, bufferBytes, fileBytes, partitioner,
+		kerberos, principal, keytabFile, namenodePrincipal, krb5Conf, ticketCache,
 	}, ignored())...)
 }
 
 func lastPart(class string) string { return class[strings.LastIndexByte(class, '.')+1:] }
-
-func checkFormat(class string) error {
-	switch lastPart(class) {
-	case "JsonFormat", "StringFormat", "ByteArrayFormat":
-		return nil
-	case "AvroFormat", "ParquetFormat", "OrcFormat":
-		return errors.New("this version writes JSON, strings and raw bytes; use JsonFormat, StringFormat or ByteArrayFormat")
-	default:
-		return errors.New("String must be one of JsonFormat, StringFormat, ByteArrayFormat, with or without the package before it")
-	}
-}

@@ -3,18 +3,12 @@ package hdfs
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"net"
-	"os"
-	osuser "os/user"
 	"sync"
 	"time"
 
 	"github.com/colinmarc/hdfs/v2"
-	"github.com/colinmarc/hdfs/v2/hadoopconf"
-
-	"github.com/sluice-connect/sluice/connectors"
 )
 
 // remoteFS is an HDFS cluster, with a client of its own: all calls of one client share a mutex and a connection.
@@ -40,48 +34,6 @@ func newRemoteFS(set *settings) *remoteFS {
 	return &remoteFS{set: set, conns: map[net.Conn]struct{}{}, files: map[*hdfs.FileWriter]struct{}{}}
 }
 
-// options are those of the client, from the URL and from Hadoop's files where they are named.
-func (s *settings) options() (o hdfs.ClientOptions, err error) {
-	defer func() {
-		if r := recover(); r != nil { // the library does so on addresses that it cannot read
-			err = connectors.Misconfigured("reading hadoop.conf.dir", fmt.Errorf("%v", r), "correct the addresses of the namenodes there")
-		}
-	}()
-	if s.confDir != "" {
-		conf, err := hadoopconf.Load(s.confDir)
-		if err != nil {
-			return o, connectors.Misconfigured("reading hadoop.conf.dir", err, "")
-		}
-		o = hdfs.ClientOptionsFromConf(conf)
-	}
-	if len(o.Addresses) == 0 {
-		o.Addresses = s.where.addresses
-	}
-	addresses := make([]string, len(o.Addresses))
-	for i, a := range o.Addresses {
-		if _, _, err := net.SplitHostPort(a); err != nil {
-			a = net.JoinHostPort(a, defaultPort)
-		}
-		addresses[i] = a
-	}
-	o.Addresses = addresses
-	o.User = hadoopUser(s.user)
-	return o, nil
-}
-
-func hadoopUser(configured string) string {
-	if configured != "" {
-		return configured
-	}
-	if u := os.Getenv("HADOOP_USER_NAME"); u != "" {
-		return u
-	}
-	if u, err := osuser.Current(); err == nil {
-		return u.Username
-	}
-	return "sluice"
-}
-
 // connect gives the client, a new one where there is none or a call of the last one was aborted.
 func (r *remoteFS) connect(ctx context.Context) (*hdfs.Client, error) {
 	r.mu.Lock()
@@ -92,7 +44,7 @@ func (r *remoteFS) connect(ctx context.Context) (*hdfs.Client, error) {
 		return c, nil
 	}
 	r.Reset()
-	o, err := r.set.options()
+	o, err := r.set.cluster.options()
 	if err != nil {
 		return nil, err
 	}
@@ -155,6 +107,9 @@ const minBlock = 1 << 20 // the namenode's least block size by default
 func (r *remoteFS) Create(ctx context.Context, name string, blockSize int64) (file, error) {
 	var w *hdfs.FileWriter
 	err := r.call(ctx, func(c *hdfs.Client) (err error) {
+		if r.replication == 0 {
+			r.replication = r.set.cluster.replication
+		}
 		if r.replication == 0 {
 			d, err := c.ServerDefaults()
 			if err != nil {

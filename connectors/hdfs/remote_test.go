@@ -7,10 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	goruntime "runtime"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -204,63 +201,6 @@ func TestProbeOfACluster(t *testing.T) {
 	}
 	if err := New().Probe(t.Context(), cfg); connectors.CodeOf(err) != connectors.CodeRetriable || !strings.Contains(err.Error(), addr) {
 		t.Errorf("%v", err)
-	}
-}
-
-func TestHadoopConf(t *testing.T) {
-	site := func(properties map[string]string) string {
-		var b strings.Builder
-		b.WriteString("<configuration>")
-		for k, v := range properties {
-			b.WriteString("<property><name>" + k + "</name><value>" + v + "</value></property>")
-		}
-		return b.String() + "</configuration>"
-	}
-	for _, tc := range []struct {
-		name, url string
-		core      map[string]string
-		site      map[string]string
-		want      []string
-		bad       string
-	}{
-		{name: "none", url: "hdfs://nn", want: []string{"nn:8020"}},
-		{name: "port of its own", url: "hdfs://a:1,b:2,c", want: []string{"a:1", "b:2", "c:8020"}},
-		{name: "core-site", url: "hdfs://cluster", core: map[string]string{"fs.defaultFS": "hdfs://nn:9000"}, want: []string{"nn:9000"}},
-		{
-			name: "nameservice", url: "hdfs://cluster", core: map[string]string{"fs.defaultFS": "hdfs://cluster"},
-			site: map[string]string{
-				"dfs.nameservices": "cluster", "dfs.ha.namenodes.cluster": "n1,n2",
-				"dfs.namenode.rpc-address.cluster.n1": "h1:8020", "dfs.namenode.rpc-address.cluster.n2": "h2",
-			}, want: []string{"h1:8020", "h2:8020"},
-		},
-		{name: "variable", url: "hdfs://cluster", core: map[string]string{"fs.defaultFS": "hdfs://${host}:9000"}, bad: "correct the addresses"},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			set := map[string]string{"sluice.hdfs.user": "alice"}
-			if tc.core != nil {
-				dir := t.TempDir()
-				for name, p := range map[string]map[string]string{"core-site.xml": tc.core, "hdfs-site.xml": tc.site} {
-					if err := os.WriteFile(filepath.Join(dir, name), []byte(site(p)), 0o644); err != nil {
-						t.Fatal(err)
-					}
-				}
-				set["hadoop.conf.dir"] = dir
-			}
-			o, err := toCluster(t, tc.url, set).set.options()
-			if tc.bad != "" {
-				if connectors.CodeOf(err) != connectors.CodeMisconfigured || !strings.Contains(err.Error(), tc.bad) {
-					t.Errorf("%v", err)
-				}
-				return
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			slices.Sort(o.Addresses)
-			if !slices.Equal(o.Addresses, tc.want) || o.User != "alice" {
-				t.Errorf("%v as %s, want %v", o.Addresses, o.User, tc.want)
-			}
-		})
 	}
 }
 

@@ -169,7 +169,7 @@ func TestOutageAtOpen(t *testing.T) {
 		opened := make(chan struct{})
 		go func() { w = openAt(t, b.task, 3, a); close(opened) }()
 		pass(time.Millisecond)
-		if _, _, _, trouble := a.state(); trouble == nil || !strings.Contains(trouble.Error(), "check store.url and the service") {
+		if _, _, _, trouble := a.state(); trouble == nil || !strings.Contains(trouble.Error(), "check store.url, hadoop.conf.dir if it names a nameservice, and the service") {
 			t.Errorf("trouble %v", trouble)
 		}
 		<-opened

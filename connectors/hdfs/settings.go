@@ -11,6 +11,7 @@ import (
 	_ "time/tzdata" // time zones where the system has none
 
 	"github.com/sluice-connect/sluice/connectors"
+	"github.com/sluice-connect/sluice/connectors/hdfs/encode"
 )
 
 // defaultPort is the namenode's.
@@ -19,11 +20,10 @@ const defaultPort = "8020"
 // settings is a checked configuration as the writers use it.
 type settings struct {
 	where    location
-	confDir  string
-	user     string
+	cluster  *cluster // nil: a folder of this machine
 	timeout  time.Duration
 	names    naming
-	format   format
+	format   *encode.Format
 	skipNull bool
 	records  int
 	rotation rotation
@@ -105,6 +105,17 @@ func check(cfg connectors.Config) []connectors.ConfigError {
 	if fileDelim.Get(cfg) == growingMark && strings.EqualFold(writeMode.Get(cfg), modeAppend) {
 		errs = append(errs, connectors.ConfigError{Key: fileDelim.Name(), Message: "Invalid value ~ for configuration file.delim: ~ marks the growing files of append mode; use another of +, -, _, ="})
 	}
+	errs = append(errs, checkGrowing(cfg)...)
+	if half := newSecurity(cfg); (half.principal == "") != (half.keytab == "") {
+		key := principal.Name()
+		if half.keytab == "" {
+			key = keytabFile.Name()
+		}
+		errs = append(errs, connectors.ConfigError{Key: key, Message: "Missing value for configuration " + key + ": " + errHalfLogin.Error()})
+	}
+	if kerberos.Get(cfg) && user.Get(cfg) != "" {
+		errs = append(errs, connectors.ConfigError{Key: user.Name(), Message: "Invalid value " + user.Get(cfg) + " for configuration " + user.Name() + ": with Kerberos the user is the principal"})
+	}
 	return errs
 }
 
@@ -124,14 +135,23 @@ func newSettings(cfg connectors.Config, records connectors.Format) (settings, er
 	if err != nil {
 		return settings{}, connectors.Misconfigured("reading timezone", err, "")
 	}
-	f := newFormat(cfg, records.Value)
+	var reach *cluster
+	if !where.local {
+		if reach, err = newCluster(where, confDir.Get(cfg), user.Get(cfg), newSecurity(cfg)); err != nil {
+			return settings{}, err
+		}
+	}
+	format, err := newFormat(cfg, records.Value)
+	if err != nil {
+		return settings{}, connectors.Misconfigured("reading format.class", err, "")
+	}
 	return settings{
-		where: where, confDir: confDir.Get(cfg), user: user.Get(cfg), timeout: timeout.Get(cfg),
+		where: where, cluster: reach, timeout: timeout.Get(cfg),
 		names: naming{
 			topics: absolute(where.root, topicsDir.Get(cfg)), logs: absolute(where.root, logsDir.Get(cfg)),
-			delim: fileDelim.Get(cfg), width: zeroPad.Get(cfg), ext: f.extension,
+			delim: fileDelim.Get(cfg), width: zeroPad.Get(cfg), ext: format.Extension(),
 		},
-		format: f, skipNull: strings.EqualFold(onNull.Get(cfg), nullIgnore), records: flushSize.Get(cfg),
+		format: format, skipNull: strings.EqualFold(onNull.Get(cfg), nullIgnore), records: flushSize.Get(cfg),
 		rotation: rotation{interval: rotateInterval.Get(cfg), schedule: rotateSchedule.Get(cfg), zone: zone},
 		backoff:  retryBackoff.Get(cfg), appends: strings.EqualFold(writeMode.Get(cfg), modeAppend),
 		buffer: int(bufferBytes.Get(cfg)), fileSize: fileBytes.Get(cfg),

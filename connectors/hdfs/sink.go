@@ -47,6 +47,7 @@ func (Sink) Probe(ctx context.Context, cfg connectors.Config) error {
 	if err != nil {
 		return err
 	}
+	defer set.cluster.close()
 	f := set.open()
 	defer f.Reset()
 	if _, err := f.Size(ctx, set.where.root); err != nil {
@@ -90,8 +91,11 @@ func (t *task) Open(ctx context.Context, p connectors.Partition, committed int64
 	return openWriter(ctx, t, p, committed, ack)
 }
 
-// Stop has nothing to release: every writer has its own.
-func (t *task) Stop(context.Context) error { return nil }
+// Stop lets go of what the writers shared.
+func (t *task) Stop(context.Context) error {
+	t.set.cluster.close()
+	return nil
+}
 
 // meters are the instruments of the task.
 type meters struct {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sluice-connect/sluice/connectors"
+	"github.com/sluice-connect/sluice/connectors/hdfs/encode"
 )
 
 // store is how the content of a file gets to where readers see it: the two write modes.
@@ -52,7 +53,11 @@ type writer struct {
 	turn   chan struct{} // holds one token
 
 	// What follows belongs to whoever has the turn.
+	schemas  *encode.Schemas
+	encoder  *encode.File // content of the present file, but for what was streamed
 	file     content
+	sealed   bool // the encoder has finished the present file, which only waits for its commit
+	held     int  // memory of the encoder, as the meters have it
 	records  int
 	next     int64 // behind the last record seen
 	due      time.Time
@@ -67,8 +72,9 @@ var _ connectors.Writer = (*writer)(nil)
 func openWriter(ctx context.Context, t *task, p connectors.Partition, committed int64, ack connectors.Ack) (*writer, error) {
 	w := &writer{
 		partition: p, set: &t.set, fs: t.open(), ack: ack, log: t.rt.Logger(), now: t.rt.Now, meters: t.meters,
-		turn: make(chan struct{}, 1), next: -1,
+		turn: make(chan struct{}, 1), next: -1, schemas: t.set.format.NewSchemas(),
 	}
+	w.encoder = t.set.format.NewFile(w.schemas)
 	w.ctx, w.cancel = context.WithCancel(context.Background())
 	w.timer = time.AfterFunc(time.Hour, w.onDue)
 	w.timer.Stop()
@@ -156,7 +162,7 @@ func (w *writer) Write(ctx context.Context, b *connectors.Batch) error {
 	}
 	defer w.give()
 	for i := range b.Len() {
-		if err := w.add(ctx, b.Offset(i), b.Value(i)); err != nil {
+		if err := w.add(ctx, b, i); err != nil {
 			return err
 		}
 	}
@@ -166,35 +172,53 @@ func (w *writer) Write(ctx context.Context, b *connectors.Batch) error {
 	return nil
 }
 
-func (w *writer) add(ctx context.Context, offset int64, value []byte) error {
-	if value == nil {
+func (w *writer) add(ctx context.Context, b *connectors.Batch, i int) error {
+	offset := b.Offset(i)
+	if b.Value(i) == nil {
 		if !w.set.skipNull {
-			w.ack.Reject(offset, connectors.BadRecord(w.partition, offset, errors.New("the value is null; set behavior.on.null.values=ignore to pass over such records")))
+			w.reject(offset, errors.New("the value is null; set behavior.on.null.values=ignore to pass over such records"))
 		}
 		w.next = offset + 1
 		return nil
 	}
-	before := len(w.file.data)
-	data, err := w.set.format.append(w.file.data, value)
+	rotate, err := w.schemas.Check(b, i)
+	if err == nil && w.records > 0 && (rotate || w.sealed) {
+		if err := w.commit(ctx); err != nil {
+			return err
+		}
+	}
+	if err == nil {
+		err = w.encoder.Append(b, i)
+	}
 	if err != nil {
-		w.ack.Reject(offset, connectors.BadRecord(w.partition, offset, err))
+		w.reject(offset, err)
 		w.next = offset + 1
 		return nil
 	}
-	w.file.data = data
-	w.meters.hold(len(data) - before)
+	w.account()
 	if w.records == 0 {
 		w.begin(offset)
 	}
 	w.records++
 	w.file.last, w.next = offset, offset+1
-	if w.records >= w.set.records || w.file.streamed+int64(len(data)) >= w.set.fileSize {
+	if w.records >= w.set.records || w.encoder.Size() >= w.set.fileSize {
 		return w.commit(ctx)
 	}
-	if len(data) > w.set.buffer {
+	if w.encoder.Held() > w.set.buffer {
 		return w.spill(ctx)
 	}
 	return nil
+}
+
+func (w *writer) reject(offset int64, err error) {
+	w.ack.Reject(offset, connectors.BadRecord(w.partition, offset, err))
+}
+
+// account shows the memory that the present file takes.
+func (w *writer) account() {
+	held := w.encoder.Held()
+	w.meters.hold(held - w.held)
+	w.held = held
 }
 
 // begin starts a file, and the clock for it.
@@ -213,24 +237,30 @@ func (w *writer) spill(ctx context.Context) error {
 	if !ok {
 		return w.commit(ctx)
 	}
-	if err := s.stream(ctx, w.file.first, w.file.data); err != nil {
+	part := w.encoder.Take()
+	if part == nil { // this format keeps all of it to the end
+		return w.commit(ctx)
+	}
+	if err := s.stream(ctx, w.file.first, part); err != nil {
 		w.failed = err
 		return err
 	}
-	w.meters.hold(-len(w.file.data))
-	w.file.streamed += int64(len(w.file.data))
-	w.file.data = w.file.data[:0]
+	w.file.streamed += int64(len(part))
+	w.account()
 	return nil
 }
-
-// keep bounds the memory that a writer holds on to between files.
-const keep = 1 << 20
 
 // commit makes the present file durable and begins a new one.
 func (w *writer) commit(ctx context.Context) error {
 	w.timer.Stop()
 	w.due = time.Time{}
-	err := w.retry(ctx, func() error { return w.store.commit(ctx, w.file) })
+	data, err := w.encoder.Finish()
+	if err != nil {
+		w.failed = connectors.Fatal("finishing a file", err, "").At(w.partition, w.file.first)
+		return w.failed
+	}
+	w.file.data, w.sealed = data, true
+	err = w.retry(ctx, func() error { return w.store.commit(ctx, w.file) })
 	if err != nil {
 		if ctx.Err() == nil {
 			w.failed = err
@@ -238,15 +268,17 @@ func (w *writer) commit(ctx context.Context) error {
 		return err
 	}
 	w.meters.files.Add(1)
-	w.meters.bytes.Add(w.file.streamed + int64(len(w.file.data)))
-	w.meters.hold(-len(w.file.data))
-	data := w.file.data[:0]
-	if cap(data) > keep {
-		data = nil
-	}
-	w.file, w.records = content{data: data}, 0
+	w.meters.bytes.Add(w.file.streamed + int64(len(data)))
+	w.reset()
 	w.ack.Durable(w.next)
 	return nil
+}
+
+// reset begins a new file.
+func (w *writer) reset() {
+	w.encoder.Reset()
+	w.account()
+	w.file, w.sealed, w.records = content{}, false, 0
 }
 
 // onDue commits a file whose time has come, also when no more records do.
@@ -289,8 +321,7 @@ func (w *writer) Close(ctx context.Context) error {
 	<-w.turn // only a commit by the clock may have it
 	defer w.give()
 	w.closed = true
-	w.meters.hold(-len(w.file.data))
-	w.file, w.records = content{}, 0
+	w.reset()
 	if s, ok := w.store.(streamer); ok {
 		s.drop()
 	}

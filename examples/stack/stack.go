@@ -25,6 +25,8 @@ const (
 	HDFS          Service = "hdfs"
 	Elasticsearch Service = "elasticsearch"
 	NameNode      Service = "namenode"
+	NameNode2     Service = "namenode2" // of a pair, STACK_NAMENODES=2
+	KDC           Service = "kdc"       // the Kerberos server, STACK_HDFS_SECURITY=kerberos
 	DataNode1     Service = "datanode1"
 	DataNode2     Service = "datanode2"
 	DataNode3     Service = "datanode3"
@@ -98,11 +100,17 @@ func (s *Stack) KafkaBootstrap() string { return s.urls["KAFKA_BOOTSTRAP"] }
 // ConnectURL returns the address of Kafka Connect's REST API, http://host:port.
 func (s *Stack) ConnectURL() string { return s.urls["CONNECT_URL"] }
 
-// HDFSURL returns the address of the namenode, hdfs://host:port.
+// HDFSURL returns the address of the namenode, hdfs://host:port; of a pair its nameservice, hdfs://stack.
 func (s *Stack) HDFSURL() string { return s.urls["HDFS_URL"] }
 
 // WebHDFSURL returns the HTTP address of the namenode, http://host:port.
 func (s *Stack) WebHDFSURL() string { return s.urls["WEBHDFS_URL"] }
+
+// WebHDFSURL2 returns the HTTP address of the second namenode of a pair.
+func (s *Stack) WebHDFSURL2() string { return s.urls["WEBHDFS2_URL"] }
+
+// HadoopConfDir returns a folder with core-site.xml and hdfs-site.xml for clients of the stack's HDFS.
+func (s *Stack) HadoopConfDir() string { return s.urls["HADOOP_CONF_DIR"] }
 
 // ElasticsearchURL returns the address of the node, http://host:port.
 func (s *Stack) ElasticsearchURL() string { return s.urls["ELASTICSEARCH_URL"] }
@@ -147,6 +155,50 @@ func (s *Stack) SafeMode(ctx context.Context, on bool) error {
 	}
 	return s.run(ctx, "safemode", "leave")
 }
+
+// Activate makes a namenode of a pair the active one. The other hands over in good order; where it does not run, or is
+// paused, it is killed first.
+func (s *Stack) Activate(ctx context.Context, namenode Service) error {
+	return s.run(ctx, "activate", namenode)
+}
+
+// DFSAdmin runs hdfs dfsadmin.
+func (s *Stack) DFSAdmin(ctx context.Context, args ...string) error {
+	services := make([]Service, len(args))
+	for i, a := range args {
+		services[i] = Service(a)
+	}
+	return s.run(ctx, "dfsadmin", services...)
+}
+
+// Kinit gets a Kerberos ticket of a user into a new file.
+func (s *Stack) Kinit(ctx context.Context, user, file string) error {
+	return s.run(ctx, "kinit", Service(user), Service(file))
+}
+
+// DFS runs hdfs dfs as the superuser and gives what it prints.
+func (s *Stack) DFS(ctx context.Context, args ...string) (string, error) {
+	services := make([]Service, len(args))
+	for i, a := range args {
+		services[i] = Service(a)
+	}
+	cmd := s.command(ctx, "dfs", services...)
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("stack dfs %v: %w\n%s", args, err, strings.TrimSpace(said.String()))
+	}
+	return string(out), nil
+}
+
+// Keytab returns the file with the keys of a Kerberos user.
+func (s *Stack) Keytab(user string) string {
+	return filepath.Join(s.dir, "kerberos", user+".keytab")
+}
+
+// Krb5Conf returns Kerberos' configuration for clients of the stack.
+func (s *Stack) Krb5Conf() string { return s.urls["KRB5_CONFIG"] }
 
 // Down stops all services; with wipe it does so at once and removes the data. It is the last call of a stack.
 func (s *Stack) Down(ctx context.Context, wipe bool) error {

@@ -66,7 +66,10 @@ func TestScriptRefuses(t *testing.T) {
 		{"a datanode too many", nil, []string{"pause", "datanode4"}, "no datanode4: STACK_DATANODES is 3"},
 		{"folder that is no URI path", []string{"STACK_DIR=/tmp/a b"}, []string{"up"}, `STACK_DIR "/tmp/a b"`},
 		{"ports neither fixed nor free", []string{"STACK_PORTS=any"}, []string{"up"}, `STACK_PORTS "any"`},
-		{"datanodes out of range", []string{"STACK_DATANODES=20"}, []string{"up", "kafka"}, `STACK_DATANODES "20": 1 to 19`},
+		{"datanodes out of range", []string{"STACK_DATANODES=20"}, []string{"up", "kafka"}, `STACK_DATANODES "20": 1 to 18`},
+		{"namenodes out of range", []string{"STACK_NAMENODES=3"}, []string{"up", "kafka"}, `STACK_NAMENODES "3": 1 or 2`},
+		{"no second namenode", nil, []string{"kill", "namenode2"}, "no namenode2: STACK_NAMENODES is 1"},
+		{"activate without a pair", nil, []string{"activate", "namenode"}, "activate needs a pair"},
 		{"no java", []string{"STACK_JAVA_HOME=/nowhere"}, []string{"up", "kafka"}, "set STACK_JAVA_HOME"},
 		{"wipe of one service", nil, []string{"down", "--wipe", "kafka"}, "name no service with it"},
 	} {

@@ -2,81 +2,18 @@ package cluster
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
-	"net/url"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
-
-	"github.com/sluice-connect/sluice/worker/store"
 )
-
-// Config is what a worker joins with.
-type Config struct {
-	Client  *store.Client
-	Store   *store.AssignmentStore
-	GroupID string // group.id of the worker
-	URL     string // advertised: http://host:port, where other workers reach this one
-	// SessionTimeout is the time without a heartbeat after which a worker counts as gone (10 s), and HeartbeatInterval the time
-	// between two (3 s, or a third of the session timeout if that is less).
-	SessionTimeout, HeartbeatInterval time.Duration
-	// RebalanceDelay is the time for which the work of a worker that has gone without a word waits for it to return; zero gives it
-	// to others at once.
-	RebalanceDelay time.Duration
-	// LookInterval is the time between two looks of the leader at the group, beside those that a rebalance causes (10 s).
-	LookInterval time.Duration
-	Logger       *slog.Logger
-}
-
-func (c *Config) complete() error {
-	if c.Client == nil || c.Store == nil {
-		return errors.New("no client or no assignment store")
-	}
-	if c.GroupID == "" {
-		return errors.New("no group; set group.id")
-	}
-	if _, ok := workerID(c.URL); !ok {
-		return fmt.Errorf("%q is not a URL that other workers can reach this one by", c.URL)
-	}
-	for d, fallback := range map[*time.Duration]time.Duration{&c.SessionTimeout: 10 * time.Second, &c.LookInterval: 10 * time.Second} {
-		if *d <= 0 {
-			*d = fallback
-		}
-	}
-	if c.HeartbeatInterval <= 0 {
-		c.HeartbeatInterval = min(3*time.Second, c.SessionTimeout/3)
-	}
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
-	}
-	return nil
-}
-
-// workerID is how a worker with an advertised URL is called in placements and status records: host:port, as in Connect.
-func workerID(address string) (string, bool) {
-	u, err := url.Parse(address)
-	if err != nil || u.Host == "" {
-		return "", false
-	}
-	return u.Host, true
-}
-
-// InstanceID makes a group.instance.id of a name; Kafka allows the characters of a topic's name.
-func InstanceID(name string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '.', r == '-':
-			return r
-		}
-		return '_'
-	}, name)
-}
 
 // Membership is this worker's place in the cluster. It is safe for concurrent use.
 type Membership struct {
@@ -84,55 +21,98 @@ type Membership struct {
 	id       string
 	log      *slog.Logger
 	consumer *kafka.Consumer
+	lease    lease
 	changed  chan struct{}
 	kick     chan struct{} // look at the group
 	stop     context.CancelFunc
 	wg       sync.WaitGroup
 	done     chan struct{} // the membership has ended by itself
 
-	mu      sync.Mutex
-	presume bool // nobody else was there: lead until the group has formed
-	joined  bool
-	holds   bool // the partition, and with it the lead
-	leads   bool
-	settled bool
-	want    map[string]int
-	wanted  bool // want has been set
-	err     error
+	mu       sync.Mutex
+	self     Member    // what this worker tells of itself
+	presume  time.Time // nobody else was there: lead until then, or until the group has formed
+	joined   bool
+	joining  bool
+	active   bool // the lease is good, and everything has been read that was written before it was
+	holds    bool // the partition, and with it the lead
+	leads    bool
+	settled  bool
+	placing  bool // work is on its way from one worker to another
+	want     map[string]Wanted
+	wanted   bool // want has been set
+	err      error
+	polled   [2]time.Time // when polls began: a while ago and more than that
+	assessed time.Time    // when the lease was last looked at while it was bad
 }
 
 // Join makes this process a member of the cluster. It returns when the group has been found fit, before the member has its place:
 // see Settled.
 func Join(ctx context.Context, cfg Config) (*Membership, error) {
-	if err := cfg.complete(); err != nil {
+	m, err := enter(ctx, cfg)
+	if err != nil {
 		return nil, fmt.Errorf("join the cluster: %w", err)
+	}
+	return m, nil
+}
+
+func enter(ctx context.Context, cfg Config) (*Membership, error) {
+	if err := cfg.complete(); err != nil {
+		return nil, err
 	}
 	id, _ := workerID(cfg.URL)
 	m := &Membership{
-		cfg: cfg, id: id, log: cfg.Logger.With("group", cfg.GroupID),
+		cfg: cfg, id: id, log: cfg.Logger.With("group", cfg.GroupID), lease: lease{session: cfg.SessionTimeout},
 		changed: make(chan struct{}, 1), kick: make(chan struct{}, 1), done: make(chan struct{}),
 	}
 	g, err := m.describe(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("join the cluster: %w", err)
+		return nil, err
 	}
 	if err := g.fit(cfg.GroupID, cfg.Store.Topic()); err != nil {
-		return nil, fmt.Errorf("join the cluster: %w", err)
+		return nil, err
 	}
-	if cfg.Store.Leaving()[id] {
-		if err := cfg.Store.PutLeaving(ctx, id, false); err != nil {
-			return nil, fmt.Errorf("join the cluster: %w", err)
+	m.self = Member{
+		ID: id, URL: cfg.URL, Version: cfg.Version, Process: rand.Text(), Plugins: cfg.Plugins,
+		Released: cfg.Store.Placement().Generation, // of a process that has just begun nothing is running
+	}
+	if err := cfg.Store.PutMember(ctx, m.self); err != nil {
+		return nil, err
+	}
+	if slices.Contains(g.members, id) {
+		if err := m.listenForDouble(ctx); err != nil {
+			return nil, err
 		}
 	}
-	m.presume = len(g.members) == 0
+	if len(g.members) == 0 {
+		m.presume = time.Now().Add(2 * cfg.SessionTimeout)
+	}
 	if err := m.subscribe(); err != nil {
-		return nil, fmt.Errorf("join the cluster: %w", err)
+		return nil, err
 	}
 	run, stop := context.WithCancel(context.Background())
 	m.stop = stop
 	m.wg.Go(func() { m.poll(run) })
 	m.wg.Go(func() { m.run(run) })
 	return m, nil
+}
+
+// objectWithin is how long a worker that has just started waits for another with its address to object. Where Kafka still counts it
+// as a member, it has either been killed a moment ago, or it is there twice.
+const objectWithin = 500 * time.Millisecond
+
+func (m *Membership) listenForDouble(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, objectWithin)
+	defer cancel()
+	for {
+		if other, ok := m.cfg.Store.Member(m.id); ok && other.Process != m.self.Process {
+			return fmt.Errorf("worker %s is running already, in another process: end it, or give this one an address of its own (rest.advertised.host.name, rest.advertised.port, listeners)", m.id)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-m.cfg.Store.Changed():
+		}
+	}
 }
 
 func (m *Membership) subscribe() error {
@@ -144,13 +124,16 @@ func (m *Membership) subscribe() error {
 		"partition.assignment.strategy": "cooperative-sticky",
 		"session.timeout.ms":            int(m.cfg.SessionTimeout / time.Millisecond),
 		"heartbeat.interval.ms":         int(m.cfg.HeartbeatInterval / time.Millisecond),
-		"max.poll.interval.ms":          int(max(m.cfg.SessionTimeout, time.Minute) / time.Millisecond),
+		"max.poll.interval.ms":          int(m.cfg.SessionTimeout / time.Millisecond), // it is polled all the time; who does not rejoin is not waited for longer
+		"statistics.interval.ms":        int(min(m.cfg.HeartbeatInterval, 500*time.Millisecond) / time.Millisecond),
 		"enable.auto.commit":            false,
 		"enable.auto.offset.store":      false,
 		"allow.auto.create.topics":      false,
 	} {
 		conf[k] = v
 	}
+	m.lease.created = time.Now()
+	m.polled = [2]time.Time{m.lease.created, m.lease.created}
 	c, err := kafka.NewConsumer(&conf)
 	if err != nil {
 		return err
@@ -165,11 +148,20 @@ func (m *Membership) subscribe() error {
 // ID is how this worker is called in placements and status records: host:port.
 func (m *Membership) ID() string { return m.id }
 
+// URL is where a worker is reached by others; empty when it has not said.
+func (m *Membership) URL(id string) string {
+	other, _ := m.cfg.Store.Member(id)
+	return other.URL
+}
+
+// Members are the workers that have told of themselves, by ID; some may have gone.
+func (m *Membership) Members() map[string]Member { return m.cfg.Store.Members() }
+
 // Leading tells whether this worker leads the cluster.
 func (m *Membership) Leading() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.leads && m.err == nil
+	return m.leads && m.err == nil && m.mayAct()
 }
 
 // LeaderURL is where the leader is reached; empty while there is none.
@@ -189,11 +181,43 @@ func (m *Membership) Generation() int64 { return m.cfg.Store.Placement().Generat
 // Placement is the latest. It must not be changed.
 func (m *Membership) Placement() Placement { return m.cfg.Store.Placement() }
 
-// Settled tells whether this worker is a member and the placement counts with it. Until then the placement may be of yesterday.
+// Active tells whether this worker may run what is placed on it: it is a member, has read what was placed while it may not have been
+// one, and will be a member for some time longer (a third of the session timeout) in which tasks can end in order.
+func (m *Membership) Active() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.err == nil && m.mayAct()
+}
+
+func (m *Membership) mayAct() bool {
+	now := time.Now()
+	return now.Before(m.presume) || m.active && now.Before(m.lease.expires().Add(-m.grace()))
+}
+
+// grace is the end of a lease, in which tasks that are running end.
+func (m *Membership) grace() time.Duration { return m.cfg.SessionTimeout / 3 }
+
+// Expires is the time until which Kafka counts this worker as a member for certain, unless it hears of it again. After that, other
+// workers may run what is placed here.
+func (m *Membership) Expires() time.Time {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	until := m.lease.expires()
+	if m.err != nil {
+		return time.Time{}
+	}
+	if m.presume.After(until) {
+		return m.presume
+	}
+	return until
+}
+
+// Settled tells whether this worker is a member, the placement counts with it, and no work is on its way from one worker to another.
+// Until then the placement may be of yesterday.
 func (m *Membership) Settled() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.settled && m.err == nil
+	return m.settled && m.err == nil && m.mayAct()
 }
 
 // Changed tells that something of the above has changed since it was last received from. It has room for one.
@@ -209,62 +233,46 @@ func (m *Membership) Err() error {
 	return m.err
 }
 
-// SetWant says what there is to place: the number of tasks of each connector. Every worker should keep it up to date, as any can
-// become the leader. Nothing is placed before it has been called.
-func (m *Membership) SetWant(want map[string]int) {
+// SetWant says what there is to place. Every worker should keep it up to date, as any can become the leader. Nothing is placed before
+// it has been called.
+func (m *Membership) SetWant(want map[string]Wanted) {
 	m.mu.Lock()
 	m.want, m.wanted = maps.Clone(want), true
 	m.mu.Unlock()
 	signal(m.kick)
 }
 
-// Leave gives this worker's work to the others, if there are any, and ends the membership. The worker should have stopped its
-// tasks before.
-//
-// Kafka keeps the place of a static member until its session times out, which is what makes a restart quick. So the worker says that
-// it goes in the assignment topic, and nobody waits for it; a leader that leaves places the work before it goes, and only the
-// lead itself stays vacant until the session has timed out.
-func (m *Membership) Leave(ctx context.Context) error {
-	m.stop()
-	m.wg.Wait()
-	err := m.farewell(ctx)
-	return errors.Join(err, store.CloseConsumer(m.consumer))
-}
-
-func (m *Membership) farewell(ctx context.Context) error {
-	if m.Err() != nil {
-		return nil //nolint:nilerr // another process has the place: it is not this one's to give up
-	}
-	g, err := m.describe(ctx)
-	if err != nil {
-		return fmt.Errorf("leave the cluster: %w", err)
-	}
-	leaving := m.cfg.Store.Leaving()
-	others := slices.DeleteFunc(g.members, func(id string) bool { return id == m.id || leaving[id] })
-	if len(others) == 0 {
-		return nil // a restart finds everything as it was
-	}
-	if err := m.cfg.Store.PutLeaving(ctx, m.id, true); err != nil {
-		return fmt.Errorf("leave the cluster: %w", err)
-	}
+// SetPlugins says which plugins this worker has.
+func (m *Membership) SetPlugins(plugins map[string][]string) {
 	m.mu.Lock()
-	want, leads := m.want, m.leads && m.wanted
+	news := !maps.EqualFunc(m.self.Plugins, plugins, slices.Equal)
+	m.self.Plugins = plugins
 	m.mu.Unlock()
-	if leads {
-		next := Place(m.cfg.Store.Placement(), others, want)
-		next.Leader, next.LeaderURL = "", ""
-		next.Generation = m.cfg.Store.Placement().Generation + 1
-		if err := m.cfg.Store.PutPlacement(ctx, next); err != nil {
-			return fmt.Errorf("leave the cluster: %w", err)
-		}
+	if news {
+		signal(m.kick)
 	}
-	return nil
 }
 
-// poll serves the consumer: its callbacks, and the records that it must not keep.
+// Release says that everything has ended that placements up to a generation took away from this worker.
+func (m *Membership) Release(generation int64) {
+	m.mu.Lock()
+	news := generation > m.self.Released
+	m.self.Released = max(m.self.Released, generation)
+	m.mu.Unlock()
+	if news {
+		signal(m.kick)
+	}
+}
+
+// poll serves the consumer: its callbacks, its statistics, and the records that it must not keep.
 func (m *Membership) poll(ctx context.Context) {
 	for ctx.Err() == nil {
+		if now := time.Now(); now.Sub(m.polled[0]) > m.cfg.HeartbeatInterval/5 {
+			m.polled[0], m.polled[1] = now, m.polled[0]
+		}
 		switch ev := m.consumer.Poll(100).(type) {
+		case *kafka.Stats:
+			m.assess(ev.String())
 		case kafka.Error:
 			m.trouble(ev)
 		case *kafka.Message:
@@ -272,6 +280,43 @@ func (m *Membership) poll(ctx context.Context) {
 				m.trouble(e)
 			}
 		}
+		m.watch()
+	}
+}
+
+func (m *Membership) assess(text string) {
+	_, joining, err := m.lease.read(text)
+	if err != nil {
+		m.log.Warn("cannot read the statistics of the Kafka client", "error", err)
+		return
+	}
+	m.mu.Lock()
+	m.joining = joining
+	m.mu.Unlock()
+}
+
+// watch notices when the lease becomes good or bad.
+func (m *Membership) watch() {
+	now := time.Now()
+	m.mu.Lock()
+	until := m.lease.expires().Add(-m.grace())
+	good := now.Before(until)
+	lapsed := m.active && !good
+	returned := !m.active && good && m.err == nil
+	worried := m.active && m.joining && now.After(until.Add(-m.grace())) && now.Sub(m.assessed) > m.cfg.HeartbeatInterval
+	if lapsed {
+		m.active, m.settled = false, false
+	}
+	if worried {
+		m.assessed = now
+	}
+	m.mu.Unlock()
+	switch {
+	case lapsed:
+		m.log.Warn("no answer from the coordinator of the group for too long: this worker stops its tasks until it is a member again", "worker", m.id, "session", m.cfg.SessionTimeout)
+		signal(m.changed)
+	case returned, worried:
+		signal(m.kick)
 	}
 }
 
@@ -296,11 +341,12 @@ func (m *Membership) trouble(e kafka.Error) {
 	m.mu.Lock()
 	first := m.err == nil
 	if first {
-		m.err, m.presume, m.joined, m.holds, m.leads, m.settled = err, false, false, false, false, false
+		m.err, m.presume, m.joined, m.active, m.holds, m.leads, m.settled = err, time.Time{}, false, false, false, false, false
 		close(m.done)
 	}
 	m.mu.Unlock()
 	if first {
+		m.lease.end()
 		signal(m.changed)
 	}
 }
@@ -319,12 +365,14 @@ func (m *Membership) rebalanced(c *kafka.Consumer, ev kafka.Event) error {
 		if err = c.IncrementalAssign(parts); err == nil && len(parts) > 0 {
 			err = c.Pause(parts)
 		}
-		m.joined, m.presume = true, false
+		m.joined, m.presume = true, time.Time{}
 		m.holds = m.holds || len(parts) > 0
 		m.leads = m.holds
+		m.lease.seen(m.polled[1]) // the request for this assignment was sent since
 	case kafka.RevokedPartitions:
 		if c.AssignmentLost() {
-			m.joined = false
+			m.joined, m.active = false, false
+			m.lease.end()
 		}
 		if len(ev.Partitions) > 0 {
 			m.holds, m.leads = false, false
@@ -337,115 +385,6 @@ func (m *Membership) rebalanced(c *kafka.Consumer, ev kafka.Event) error {
 	signal(m.kick)
 	signal(m.changed)
 	return err
-}
-
-// run keeps the membership's view, and places while it leads.
-func (m *Membership) run(ctx context.Context) {
-	var l *leader
-	timer := time.NewTimer(m.cfg.LookInterval)
-	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-m.done:
-			return
-		case <-m.kick:
-		case <-m.cfg.Store.Changed():
-		case <-timer.C:
-		}
-		wait := m.cfg.LookInterval
-		settled := false
-		m.mu.Lock()
-		if m.presume && !alone(m.cfg.Store.Placement(), m.id) {
-			m.presume = false // somebody else presumed the same, and was later
-		}
-		m.leads = m.holds || m.presume && m.wanted
-		leads, presumes, joined, want, wanted := m.leads, m.leads && !m.holds, m.joined, m.want, m.wanted
-		m.mu.Unlock()
-		switch {
-		case !leads:
-			l = nil
-			_, placed := m.cfg.Store.Placement().Workers[m.id]
-			settled = joined && placed
-		case !wanted:
-		default:
-			if l == nil {
-				l = newLeader(m.cfg.RebalanceDelay)
-				m.log.Info("leading the cluster", "worker", m.id, "group still forming", presumes)
-			}
-			var err error
-			settled, wait, err = m.lead(ctx, l, want, presumes)
-			if err != nil && ctx.Err() == nil {
-				m.log.Warn("placing the work; trying again", "error", err)
-				wait = time.Second
-			}
-		}
-		m.mu.Lock()
-		m.settled = settled && m.leads == leads && (m.joined || m.presume)
-		m.mu.Unlock()
-		signal(m.changed)
-		timer.Reset(wait)
-	}
-}
-
-// alone tells whether a placement knows of no worker but this one. Such a worker, when it also finds the group empty, need not wait
-// for the group to form, for which brokers take group.initial.rebalance.delay.ms (3 s) in case others come: it leads meanwhile.
-// Should two workers that never were in a placement both do so, the topic has the placements in an order, the first sees the
-// second's and gives way.
-func alone(p Placement, id string) bool {
-	for other := range p.Workers {
-		if other != id {
-			return false
-		}
-	}
-	return true
-}
-
-// lead looks at the group and writes the placement if it has to change. It tells whether all is placed, and when to look again.
-func (m *Membership) lead(ctx context.Context, l *leader, want map[string]int, presumes bool) (settled bool, wait time.Duration, err error) {
-	const soon = 50 * time.Millisecond
-	ctx, cancel := context.WithTimeout(ctx, m.cfg.SessionTimeout)
-	defer cancel()
-	g := group{stable: true, members: []string{m.id}}
-	if !presumes {
-		if g, err = m.describe(ctx); err != nil {
-			return false, 0, err
-		}
-	}
-	if !g.stable || !slices.Contains(g.members, m.id) {
-		return false, soon, nil // somebody is coming or going
-	}
-	if err := m.cfg.Store.Refresh(ctx); err != nil {
-		return false, 0, err
-	}
-	prev := m.cfg.Store.Placement()
-	if presumes && !alone(prev, m.id) {
-		return false, soon, nil
-	}
-	leaving := m.cfg.Store.Leaving()
-	for id := range leaving { // who has gone needs no mark any more
-		if !presumes && !slices.Contains(g.members, id) && !l.seen[id] {
-			if err := m.cfg.Store.PutLeaving(ctx, id, false); err != nil {
-				return false, 0, err
-			}
-		}
-	}
-	next, again := l.plan(time.Now(), m.id, m.cfg.URL, prev, g.members, leaving, want)
-	if next.Generation != prev.Generation {
-		if !m.Leading() {
-			return false, soon, nil
-		}
-		if err := m.cfg.Store.PutPlacement(ctx, next); err != nil {
-			return false, 0, err
-		}
-		m.log.Info("placed the work", "generation", next.Generation, "workers", len(next.Workers))
-	}
-	wait = m.cfg.LookInterval
-	if !again.IsZero() {
-		wait = min(wait, max(time.Until(again), time.Millisecond))
-	}
-	return true, wait, nil
 }
 
 func signal(c chan struct{}) {

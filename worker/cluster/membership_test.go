@@ -2,8 +2,12 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,6 +28,8 @@ type worker struct {
 	*Membership
 	store  *store.AssignmentStore
 	client *store.Client
+	ended  chan struct{}
+	end    sync.Once
 }
 
 func within(t testing.TB, d time.Duration) context.Context {
@@ -72,12 +78,33 @@ func join(t testing.TB, bootstrap, address string, want map[string]int, options 
 	}
 	w.Membership = m
 	t.Cleanup(w.kill)
-	m.SetWant(want)
+	w.letGo()
+	m.SetWant(tasks(want))
 	return w
+}
+
+// letGo has the worker do at once what a placement asks of it: its tasks take no time to end.
+func (w *worker) letGo() {
+	w.ended = make(chan struct{})
+	go func() {
+		tick := time.NewTicker(5 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-w.ended:
+				return
+			case <-tick.C:
+				if p := w.Placement(); len(p.Revoked[w.ID()].Tasks) > 0 {
+					w.Release(p.Generation)
+				}
+			}
+		}
+	}()
 }
 
 // kill ends a worker as the death of its process would: nobody is told.
 func (w *worker) kill() {
+	w.end.Do(func() { close(w.ended) })
 	w.stop()
 	w.wg.Wait()
 	if !w.consumer.IsClosed() {
@@ -102,6 +129,7 @@ func (w *worker) until(t testing.TB, what string, ok func() bool) {
 // leave ends a worker as a good one does.
 func (w *worker) leave(t testing.TB) {
 	t.Helper()
+	w.end.Do(func() { close(w.ended) })
 	if err := w.Leave(within(t, patience)); err != nil {
 		t.Fatal(err)
 	}
@@ -177,8 +205,8 @@ func TestTwoWorkersShare(t *testing.T) {
 
 	// What is wanted changes: the leader places it.
 	more := map[string]int{"x": 2, "y": 2, "z": 4}
-	w.SetWant(more)
-	a.SetWant(more)
+	w.SetWant(tasks(more))
+	a.SetWant(tasks(more))
 	w.until(t, "the new connector is placed", func() bool {
 		return len(w.Placement().Workers[addressB].Tasks) == 4 && len(a.Placement().Workers[addressA].Tasks) == 4
 	})
@@ -216,7 +244,7 @@ func TestLeaderLeaves(t *testing.T) {
 	}
 	w.until(t, "the other leads", func() bool { return w.Leading() && w.Settled() && w.LeaderURL() == "http://"+addressB })
 	t.Logf("the other leads after %s", time.Since(start))
-	w.until(t, "the mark is gone", func() bool { return len(w.store.Leaving()) == 0 })
+	w.until(t, "what it told is gone", func() bool { return len(w.store.Members()) == 1 })
 }
 
 // A worker that dies is waited for as long as configured, and then not.
@@ -268,12 +296,31 @@ func TestWorkersStartTogether(t *testing.T) {
 	}
 }
 
-// A process that takes a worker's address takes its place, and the one before it learns why.
+// A second process with the address of a worker that is alive is refused, and the first goes on.
+func TestAddressOfAnother(t *testing.T) {
+	b := embeddedtest.Start(t)
+	a := join(t, b.Bootstrap(), addressA, map[string]int{"x": 1})
+	a.until(t, "settled", func() bool { return a.Settled() && grouped(a) })
+	double := open(t, b.Bootstrap())
+	if _, err := Join(within(t, patience), double.config(addressA)); err == nil || !strings.Contains(err.Error(), "running already") {
+		t.Fatalf("joined: %v", err)
+	}
+	if err := a.Err(); err != nil || !a.Settled() || !a.Leading() {
+		t.Errorf("settled %t, leading %t, error %v", a.Settled(), a.Leading(), err)
+	}
+}
+
+// One that does not answer, as it would after a kill, loses its place to the second and learns why.
 func TestPlaceIsTaken(t *testing.T) {
 	b := embeddedtest.Start(t)
 	want := map[string]int{"x": 1}
 	a := join(t, b.Bootstrap(), addressA, want)
 	a.until(t, "settled", func() bool { return a.Settled() && grouped(a) })
+	a.stop() // it only hears now
+	a.wg.Wait()
+	ctx, stop := context.WithCancel(context.Background())
+	a.stop = stop
+	a.wg.Go(func() { a.poll(ctx) })
 	usurper := join(t, b.Bootstrap(), addressA, want)
 	usurper.until(t, "settled", usurper.Settled)
 	select {
@@ -281,12 +328,59 @@ func TestPlaceIsTaken(t *testing.T) {
 	case <-time.After(patience):
 		t.Fatal("the first does not notice")
 	}
-	if a.Leading() || a.Settled() || a.Err() == nil || !strings.Contains(a.Err().Error(), "taken its place") {
-		t.Errorf("leads %t, settled %t, error %v", a.Leading(), a.Settled(), a.Err())
+	if a.Leading() || a.Settled() || a.Active() || !a.Expires().IsZero() || a.Err() == nil || !strings.Contains(a.Err().Error(), "taken its place") {
+		t.Errorf("leads %t, settled %t, active %t until %s, error %v", a.Leading(), a.Settled(), a.Active(), a.Expires(), a.Err())
 	}
 	a.leave(t) // and takes nothing with it
 	if !usurper.Settled() || !usurper.Leading() {
 		t.Error("the other lost its place")
+	}
+}
+
+// A worker that hears nothing from Kafka gives up what it has before Kafka gives it up, and has it back when it hears again.
+func TestLease(t *testing.T) {
+	b := embeddedtest.Start(t)
+	var deaf atomic.Bool
+	b.Cluster().ControlKey(int16(kmsg.Heartbeat), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		b.Cluster().KeepControl()
+		cut := deaf.Load() && *req.(*kmsg.HeartbeatRequest).InstanceID == InstanceID(addressA)
+		return nil, errors.New("cut"), cut
+	})
+	want := map[string]int{"x": 2}
+	quick := func(c *Config) { c.SessionTimeout = 3 * time.Second }
+	observer := join(t, b.Bootstrap(), addressB, want, quick)
+	observer.until(t, "settled", func() bool { return observer.Settled() && grouped(observer) })
+	a := join(t, b.Bootstrap(), addressA, want, quick)
+	a.until(t, "settled", func() bool { return a.Settled() && grouped(a) })
+	listed := func() bool {
+		g, err := observer.describe(within(t, patience))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return slices.Contains(g.members, addressA)
+	}
+	for round := range 2 {
+		before := a.Expires()
+		a.until(t, "a longer lease", func() bool { return a.Expires().After(before) && a.Active() })
+		deaf.Store(true)
+		a.until(t, "not active", func() bool { return !a.Active() })
+		if left := time.Until(a.Expires()); left < 0 || left > time.Second || !listed() {
+			t.Errorf("round %d: inactive with %s left, in the group %t", round, left, listed())
+		}
+		a.until(t, "end of the lease", func() bool {
+			is := listed()
+			now := time.Now()
+			if now.Before(a.Expires()) && !is {
+				t.Errorf("round %d: Kafka gave the worker up %s before its lease ended", round, a.Expires().Sub(now))
+			}
+			return !now.Before(a.Expires())
+		})
+		if round == 1 {
+			observer.until(t, "Kafka gives it up", func() bool { return !listed() })
+			observer.until(t, "the other has all", func() bool { return len(observer.Placement().Workers[addressB].Tasks) == 2 })
+		}
+		deaf.Store(false)
+		a.until(t, "active again", func() bool { return a.Active() && a.Settled() })
 	}
 }
 

@@ -13,39 +13,66 @@ type (
 	Placement = store.Placement
 	Work      = store.Work
 	TaskRef   = store.TaskRef
+	Revoked   = store.Revoked
+	Member    = store.Member
 )
 
-// Place gives every wanted connector and task (want: connector to number of tasks) to one of the members. It keeps what it can
-// where prev has it: only work without a living holder moves, and as much as it takes for no member to have two connectors, or two
-// tasks, more than another. The result depends on nothing but the arguments. Its generation is that of prev when no work
-// moves, and one more otherwise. Without members nothing is placed.
-func Place(prev Placement, members []string, want map[string]int) Placement {
-	return place(prev, members, nil, want)
+// Wanted is what there is to place of a connector.
+type Wanted struct {
+	Tasks   int
+	Weight  int    // of each task; what is below 1 counts as 1
+	Class   string // the plugin that a worker must have; empty: any worker will do
+	Version string // the versions of it that will do
+}
+
+// Candidate is a worker that can be given work.
+type Candidate struct {
+	ID string
+	// Can tells whether the worker has the plugin of a connector; nil: it has all.
+	Can func(class, version string) bool
+}
+
+// Place gives every wanted connector and task to one of the candidates that can run it or, where none can, to any: there it is
+// seen to fail. It keeps what it can where prev has it, and moves as much as it takes for the weights of the tasks, and the numbers
+// of the connectors, to be as even as moving single ones from a worker to another can make them: of equal weight, no worker has
+// two more than another. The result depends on nothing but the arguments. Its generation is that of prev when no work
+// moves, and one more otherwise. Without candidates nothing is placed.
+//
+// It is a greedy balancing: what nobody has goes, the heaviest first, to the worker with the least; then the one with the most gives
+// to the one with the least for as long as that makes their larger load smaller.
+func Place(prev Placement, candidates []Candidate, want map[string]Wanted) Placement {
+	return place(prev, candidates, nil, want)
 }
 
 // place is Place with absent workers, who keep what they have and get nothing more.
-func place(prev Placement, members, absent []string, want map[string]int) Placement {
-	members = slices.Compact(slices.Sorted(slices.Values(members)))
-	names := slices.Sorted(maps.Keys(want))
-	total := 0
-	for _, n := range want {
-		total += n
+func place(prev Placement, candidates []Candidate, absent []string, want map[string]Wanted) Placement {
+	candidates = slices.Clone(candidates)
+	slices.SortFunc(candidates, func(a, b Candidate) int { return cmp.Compare(a.ID, b.ID) })
+	candidates = slices.CompactFunc(candidates, func(a, b Candidate) bool { return a.ID == b.ID })
+	workers := make([]string, 0, len(candidates)+len(absent))
+	for _, c := range candidates {
+		workers = append(workers, c.ID)
 	}
-	tasks := make([]TaskRef, 0, total)
-	for _, name := range names {
-		for n := range want[name] {
-			tasks = append(tasks, TaskRef{Connector: name, Task: n})
+	workers = append(workers, absent...)
+
+	var connectors []item[string]
+	var tasks []item[TaskRef]
+	able := abilities{candidates: candidates, known: map[[2]string]*ability{}}
+	for _, name := range slices.Sorted(maps.Keys(want)) {
+		w := want[name]
+		who := able.of(w.Class, w.Version)
+		connectors = append(connectors, item[string]{name, 1, who})
+		for n := range w.Tasks {
+			tasks = append(tasks, item[TaskRef]{TaskRef{Connector: name, Task: n}, max(w.Weight, 1), who})
 		}
 	}
-	connectors := spread(names, func(w Work) []string { return w.Connectors }, prev, members, absent)
-	spreadTasks := spread(tasks, func(w Work) []TaskRef { return w.Tasks }, prev, members, absent)
+	placedConnectors := spread(connectors, func(w Work) []string { return w.Connectors }, prev, workers, len(candidates))
+	placedTasks := spread(tasks, func(w Work) []TaskRef { return w.Tasks }, prev, workers, len(candidates))
 
-	next := Placement{Generation: prev.Generation, Leader: prev.Leader, LeaderURL: prev.LeaderURL, Workers: make(map[string]Work, len(members)+len(absent))}
-	for _, id := range members {
-		next.Workers[id] = Work{Connectors: connectors[id], Tasks: spreadTasks[id]}
-	}
-	for _, id := range absent {
-		if w := (Work{Connectors: connectors[id], Tasks: spreadTasks[id]}); len(w.Connectors)+len(w.Tasks) > 0 {
+	next := Placement{Generation: prev.Generation, Leader: prev.Leader, LeaderURL: prev.LeaderURL, Workers: make(map[string]Work, len(workers))}
+	for i, id := range workers {
+		w := Work{Connectors: placedConnectors[i], Tasks: placedTasks[i]}
+		if i < len(candidates) || len(w.Connectors)+len(w.Tasks) > 0 {
 			next.Workers[id] = w
 		}
 	}
@@ -55,87 +82,204 @@ func place(prev Placement, members, absent []string, want map[string]int) Placem
 	return next
 }
 
-// spread gives each of the items, which are in order, to one worker, and lists each worker's in that order.
-func spread[T comparable](items []T, of func(Work) []T, prev Placement, members, absent []string) map[string][]T {
-	const nobody = -1
-	index := make(map[T]int, len(items))
-	for i, item := range items {
-		index[item] = i
+// item is something to be placed.
+type item[T comparable] struct {
+	ref    T
+	weight int
+	who    *ability
+}
+
+// ability is who of the candidates can run something.
+type ability struct {
+	order int // among all, the most choosy first; equal only to itself
+	can   []bool
+	count int
+}
+
+type abilities struct {
+	candidates []Candidate
+	known      map[[2]string]*ability
+	distinct   []*ability
+}
+
+// of gives the same ability for the same set of candidates.
+func (a *abilities) of(class, version string) *ability {
+	key := [2]string{class, version}
+	if known := a.known[key]; known != nil {
+		return known
 	}
-	holder := make([]int, len(items)) // index into members, or behind them into absent
+	who := &ability{can: make([]bool, len(a.candidates))}
+	for i, c := range a.candidates {
+		if class == "" || c.Can == nil || c.Can(class, version) {
+			who.can[i] = true
+			who.count++
+		}
+	}
+	if who.count == 0 {
+		for i := range who.can {
+			who.can[i] = true
+		}
+		who.count = len(who.can)
+	}
+	for _, other := range a.distinct {
+		if slices.Equal(other.can, who.can) {
+			a.known[key] = other
+			return other
+		}
+	}
+	a.known[key] = who
+	who.order = len(a.distinct)
+	a.distinct = append(a.distinct, who)
+	return who
+}
+
+// kind is what makes items alike: one can move in place of another.
+type kind struct {
+	who    *ability
+	weight int
+}
+
+const nobody = -1
+
+// spread gives each of the items, which are in order, to one worker, and lists each worker's in that order. Only the first
+// candidates of the workers can be given anything.
+func spread[T comparable](items []item[T], of func(Work) []T, prev Placement, workers []string, candidates int) [][]T {
+	index := make(map[T]int, len(items))
+	for i, it := range items {
+		index[it.ref] = i
+	}
+	holder := make([]int, len(items)) // index into workers
 	for i := range holder {
 		holder[i] = nobody
 	}
-	workers := slices.Concat(members, absent)
-	held := make([]int, len(workers))
 	for w, id := range workers {
-		for _, item := range of(prev.Workers[id]) {
-			if i, ok := index[item]; ok && holder[i] == nobody {
+		for _, ref := range of(prev.Workers[id]) {
+			if i, ok := index[ref]; ok && holder[i] == nobody && (w >= candidates || items[i].who.can[w]) {
 				holder[i] = w
-				held[w]++
 			}
 		}
 	}
-	share := len(items)
-	for w := len(members); w < len(workers); w++ {
-		share -= held[w]
+	if candidates > 0 {
+		b := balance[T]{items: items, holder: holder, load: make([]int, candidates), has: make([]map[kind][]int, candidates)}
+		b.fill()
+		b.level()
 	}
-	if len(members) > 0 {
-		level(holder, quotas(members, held, share), nobody)
-	}
-	out := make(map[string][]T, len(workers))
+	out := make([][]T, len(workers))
 	for i, w := range holder {
 		if w != nobody {
-			out[workers[w]] = append(out[workers[w]], items[i])
+			out[w] = append(out[w], items[i].ref)
 		}
 	}
 	return out
 }
 
-// quotas splits a number of items evenly. Those who hold most get the items that are over, so that fewer move.
-func quotas(members []string, held []int, items int) []int {
-	quota := make([]int, len(members))
-	order := make([]int, len(members))
-	for w := range members {
-		quota[w], order[w] = items/len(members), w
-	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(held[b], held[a]) })
-	for _, w := range order[:items%len(members)] {
-		quota[w]++
-	}
-	return quota
+// balance is the state of one balancing.
+type balance[T comparable] struct {
+	items  []item[T]
+	holder []int
+	load   []int            // weight that each candidate has
+	has    []map[kind][]int // and of what kinds
 }
 
-// level takes from holders what is over their quota, and deals out what nobody holds, one each in turn, so that the tasks of one
-// connector come to different workers.
-func level(holder, quota []int, nobody int) {
-	room := slices.Clone(quota)
-	for i, w := range holder {
+func (b *balance[T]) give(i, to int) {
+	it := b.items[i]
+	b.holder[i] = to
+	b.load[to] += it.weight
+	if b.has[to] == nil {
+		b.has[to] = map[kind][]int{}
+	}
+	k := kind{it.who, it.weight}
+	b.has[to][k] = append(b.has[to][k], i)
+}
+
+// fill gives away what nobody has: first what few can run, and of that the heaviest.
+func (b *balance[T]) fill() {
+	var free []int
+	for i, w := range b.holder {
 		switch {
-		case w == nobody || w >= len(quota):
-		case room[w] == 0:
-			holder[i] = nobody
-		default:
-			room[w]--
+		case w == nobody:
+			free = append(free, i)
+		case w < len(b.load):
+			b.give(i, w)
 		}
 	}
-	next := 0
-	for i, w := range holder {
-		if w != nobody {
+	slices.SortStableFunc(free, func(x, y int) int {
+		i, j := b.items[x], b.items[y]
+		return cmp.Or(cmp.Compare(i.who.count, j.who.count), cmp.Compare(j.weight, i.weight))
+	})
+	for _, i := range free {
+		b.give(i, b.least(b.items[i].who))
+	}
+}
+
+// least is the candidate with the least load of those who can.
+func (b *balance[T]) least(who *ability) int {
+	best := nobody
+	for w, load := range b.load {
+		if who.can[w] && (best == nobody || load < b.load[best]) {
+			best = w
+		}
+	}
+	return best
+}
+
+// level moves single items for as long as that makes the larger of two loads smaller. It ends, because every move makes the sum of
+// the squares of the loads smaller.
+func (b *balance[T]) level() {
+	for moved := true; moved; {
+		moved = false
+		done := make([]bool, len(b.load))
+		for {
+			from := nobody
+			for w, load := range b.load {
+				if !done[w] && (from == nobody || load > b.load[from]) {
+					from = w
+				}
+			}
+			if from == nobody {
+				break
+			}
+			if k, to := b.bestMove(from); to != nobody {
+				b.move(k, from, to)
+				moved = true
+			} else {
+				done[from] = true
+			}
+		}
+	}
+}
+
+// bestMove finds the kind of item that a candidate had best give away, and to whom.
+func (b *balance[T]) bestMove(from int) (best kind, to int) {
+	to = nobody
+	lowest := b.load[from]
+	for k, items := range b.has[from] {
+		if len(items) == 0 {
 			continue
 		}
-		for room[next%len(room)] == 0 {
-			next++
+		w := b.least(k.who)
+		larger := max(b.load[from]-k.weight, b.load[w]+k.weight)
+		// Ties are decided by something that does not change from call to call, as the order of a map does.
+		if larger < lowest || to != nobody && larger == lowest && cmp.Or(cmp.Compare(k.weight, best.weight), cmp.Compare(k.who.order, best.who.order)) > 0 {
+			best, to, lowest = k, w, larger
 		}
-		holder[i] = next % len(room)
-		room[next%len(room)]--
-		next++
 	}
+	return best, to
+}
+
+func (b *balance[T]) move(k kind, from, to int) {
+	items := b.has[from][k]
+	i := items[len(items)-1]
+	b.has[from][k] = items[:len(items)-1]
+	b.load[from] -= k.weight
+	b.give(i, to)
 }
 
 // same tells whether two placements give the same work to the same workers.
 func same(a, b Placement) bool {
 	return maps.EqualFunc(a.Workers, b.Workers, func(a, b Work) bool {
 		return slices.Equal(a.Connectors, b.Connectors) && slices.Equal(a.Tasks, b.Tasks)
+	}) && maps.EqualFunc(a.Revoked, b.Revoked, func(a, b Revoked) bool {
+		return a.Generation == b.Generation && slices.Equal(a.Tasks, b.Tasks)
 	})
 }

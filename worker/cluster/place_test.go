@@ -2,10 +2,8 @@ package cluster
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -23,12 +21,12 @@ func TestPlace(t *testing.T) {
 		"a": {Connectors: []string{"x"}, Tasks: refs("x", 0, 1)},
 		"b": {Connectors: []string{"y"}, Tasks: refs("y", 0, 1)},
 	}}
-	want := map[string]int{"x": 2, "y": 2}
+	want := tasks(map[string]int{"x": 2, "y": 2})
 	for _, c := range []struct {
 		name    string
 		prev    Placement
 		members []string
-		want    map[string]int
+		want    map[string]Wanted
 		to      Placement
 	}{
 		{"the first worker gets all", Placement{}, []string{"a"}, want, Placement{Generation: 1, Workers: one.Workers}},
@@ -38,22 +36,39 @@ func TestPlace(t *testing.T) {
 		{
 			"tasks of a new connector are spread", two,
 			[]string{"a", "b"},
-			map[string]int{"x": 2, "y": 2, "z": 2},
+			tasks(map[string]int{"x": 2, "y": 2, "z": 2}),
 			Placement{Generation: 6, Leader: "a", Workers: map[string]Work{
 				"a": {Connectors: []string{"x", "z"}, Tasks: slices.Concat(refs("x", 0, 1), refs("z", 0))},
 				"b": {Connectors: []string{"y"}, Tasks: slices.Concat(refs("y", 0, 1), refs("z", 1))},
 			}},
 		},
-		{"a removed connector", one, []string{"a"}, map[string]int{"y": 2}, Placement{Generation: 5, Leader: "a", Workers: map[string]Work{"a": {Connectors: []string{"y"}, Tasks: refs("y", 0, 1)}}}},
+		{"a removed connector", one, []string{"a"}, tasks(map[string]int{"y": 2}), Placement{Generation: 5, Leader: "a", Workers: map[string]Work{"a": {Connectors: []string{"y"}, Tasks: refs("y", 0, 1)}}}},
 		{"nobody is there", one, nil, want, Placement{Generation: 5, Leader: "a", Workers: map[string]Work{}}},
 		{"nothing to do", Placement{}, []string{"b", "a", "b"}, nil, Placement{Generation: 1, Workers: map[string]Work{"a": {}, "b": {}}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if d := cmp.Diff(c.to, Place(c.prev, c.members, c.want)); d != "" {
+			if d := cmp.Diff(c.to, Place(c.prev, candidates(c.members), c.want)); d != "" {
 				t.Error(d)
 			}
 		})
 	}
+}
+
+// tasks wants so many tasks of each connector.
+func tasks(want map[string]int) map[string]Wanted {
+	out := map[string]Wanted{}
+	for name, n := range want {
+		out[name] = Wanted{Tasks: n}
+	}
+	return out
+}
+
+// candidates are workers that have all plugins.
+func candidates(ids []string) (all []Candidate) {
+	for _, id := range ids {
+		all = append(all, Candidate{ID: id})
+	}
+	return all
 }
 
 func drawWant(t *rapid.T, label string) map[string]int {
@@ -66,15 +81,15 @@ func drawMembers(t *rapid.T, label string) []string {
 
 func TestPlaceProperties(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		prev := Place(Placement{}, drawMembers(t, "first"), drawWant(t, "wanted first"))
-		prev = Place(prev, drawMembers(t, "second"), drawWant(t, "wanted second"))
+		prev := Place(Placement{}, candidates(drawMembers(t, "first")), tasks(drawWant(t, "wanted first")))
+		prev = Place(prev, candidates(drawMembers(t, "second")), tasks(drawWant(t, "wanted second")))
 		members, want := drawMembers(t, "members"), drawWant(t, "want")
-		next := Place(prev, members, want)
+		next := Place(prev, candidates(members), tasks(want))
 
-		if again := Place(prev, slices.Sorted(slices.Values(members)), maps.Clone(want)); !cmp.Equal(next, again) {
+		if again := Place(prev, candidates(slices.Sorted(slices.Values(members))), tasks(want)); !cmp.Equal(next, again) {
 			t.Fatalf("not the same for the same: %v and %v", next, again)
 		}
-		if twice := Place(next, members, want); !cmp.Equal(next, twice) {
+		if twice := Place(next, candidates(members), tasks(want)); !cmp.Equal(next, twice) {
 			t.Fatalf("placing again moves work: %v and %v", next, twice)
 		}
 		if changed := !same(prev, next); changed != (next.Generation == prev.Generation+1) || !changed && next.Generation != prev.Generation {
@@ -154,9 +169,9 @@ func mostThatCanStay(kept []int, share, over int) int {
 func TestPlaceWithAbsent(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		want := drawWant(t, "want")
-		prev := Place(Placement{}, []string{"a", "b", "c", "gone"}, want)
+		prev := Place(Placement{}, candidates([]string{"a", "b", "c", "gone"}), tasks(want))
 		wanted := drawWant(t, "wanted now")
-		next := place(prev, []string{"a", "b"}, []string{"c", "gone"}, wanted)
+		next := place(prev, candidates([]string{"a", "b"}), []string{"c", "gone"}, tasks(wanted))
 		placed := 0
 		for id, w := range next.Workers {
 			placed += len(w.Tasks)
@@ -180,75 +195,18 @@ func TestPlaceWithAbsent(t *testing.T) {
 	})
 }
 
-func TestLeaderWaitsForTheDeparted(t *testing.T) {
-	now := time.Unix(1000, 0)
-	want := map[string]int{"x": 4}
-	l := newLeader(time.Minute)
-	step := func(members []string, leaving ...string) func(prev Placement) (Placement, time.Time) {
-		gone := map[string]bool{}
-		for _, id := range leaving {
-			gone[id] = true
-		}
-		return func(prev Placement) (Placement, time.Time) {
-			return l.plan(now, "a", "http://a", prev, members, gone, want)
-		}
-	}
-	p1, again := step([]string{"a", "b"})(Placement{})
-	if p1.Generation != 1 || len(p1.Workers["b"].Tasks) != 2 || !again.IsZero() {
-		t.Fatalf("%+v, %v", p1, again)
-	}
-	// b is gone: its tasks wait.
-	p2, again := step([]string{"a"})(p1)
-	if p2.Generation != 1 || !again.Equal(now.Add(time.Minute)) || !same(p1, p2) {
-		t.Fatalf("%+v, %v", p2, again)
-	}
-	// b is back in time.
-	now = now.Add(30 * time.Second)
-	if p, again := step([]string{"a", "b"})(p2); p.Generation != 1 || !again.IsZero() {
-		t.Fatalf("%+v, %v", p, again)
-	}
-	// Gone again, and not back: a minute later a has it all.
-	step([]string{"a"})(p2)
-	now = now.Add(time.Minute)
-	p3, again := step([]string{"a"})(p2)
-	if p3.Generation != 2 || len(p3.Workers["a"].Tasks) != 4 || len(p3.Workers) != 1 || !again.IsZero() {
-		t.Fatalf("%+v, %v", p3, again)
-	}
-	// Nobody waits for one that said good-bye, though the group still lists it.
-	p4, _ := step([]string{"a", "b"})(p3)
-	p5, again := step([]string{"a", "b"}, "b")(p4)
-	if len(p4.Workers["b"].Tasks) != 2 || len(p5.Workers) != 1 || !again.IsZero() {
-		t.Fatalf("%+v, %v", p5, again)
-	}
-	// Nor for one that this leader never saw.
-	other := newLeader(time.Minute)
-	p6, again := other.plan(now, "a", "http://a", p4, []string{"a"}, nil, want)
-	if len(p6.Workers) != 1 || !again.IsZero() {
-		t.Fatalf("%+v, %v", p6, again)
-	}
-	// A new leader says so, by a higher generation than any that it has read.
-	p7, _ := other.plan(now, "c", "http://c", p6, []string{"a"}, nil, want)
-	if p7.Leader != "c" || p7.Generation != p6.Generation+1 {
-		t.Fatalf("%+v", p7)
-	}
-	stale := p7
-	stale.Generation = 1
-	stale.Leader = "a"
-	if p8, _ := other.plan(now, "c", "http://c", stale, []string{"a"}, nil, want); p8.Generation <= p7.Generation {
-		t.Fatalf("generation %d after %d", p8.Generation, p7.Generation)
-	}
-}
-
 func BenchmarkPlace(b *testing.B) {
-	want := map[string]int{}
+	want := map[string]Wanted{}
 	for i := range 10_000 {
-		want[fmt.Sprintf("connector-%d", i)] = 10
+		want[fmt.Sprintf("connector-%d", i)] = Wanted{Tasks: 10}
 	}
-	var members []string
+	var ids []string
 	for i := range 1000 {
-		members = append(members, fmt.Sprintf("10.0.%d.%d:8083", i/250, i%250))
+		ids = append(ids, fmt.Sprintf("10.0.%d.%d:8083", i/250, i%250))
 	}
+	members := candidates(ids)
 	prev := Place(Placement{}, members, want)
+	half := Place(Placement{}, members[:500], want)
 	b.Run("first", func(b *testing.B) {
 		for b.Loop() {
 			Place(Placement{}, members, want)
@@ -257,6 +215,78 @@ func BenchmarkPlace(b *testing.B) {
 	b.Run("one worker less", func(b *testing.B) {
 		for b.Loop() {
 			Place(prev, members[1:], want)
+		}
+	})
+	b.Run("twice as many", func(b *testing.B) {
+		for b.Loop() {
+			Place(half, members, want)
+		}
+	})
+}
+
+// Weights and plugins: whatever they are, everything is placed once, where its plugin is if that is anywhere; placing again moves
+// nothing; and no single move would make the larger of two loads smaller.
+func TestPlaceByWeightAndPlugin(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		classes := []string{"p", "q", "r", ""}
+		has := map[string]map[string]bool{}
+		able := func(ids []string) (all []Candidate) {
+			for _, id := range ids {
+				if has[id] == nil {
+					has[id] = map[string]bool{}
+					for _, class := range classes {
+						has[id][class] = rapid.Bool().Draw(t, id+" has "+class)
+					}
+				}
+				all = append(all, Candidate{ID: id, Can: func(class, _ string) bool { return has[id][class] }})
+			}
+			return all
+		}
+		draw := func(label string) map[string]Wanted {
+			want := map[string]Wanted{}
+			for name, n := range drawWant(t, label) {
+				want[name] = Wanted{Tasks: n, Weight: rapid.IntRange(0, 5).Draw(t, "weight of "+name), Class: rapid.SampledFrom(classes).Draw(t, "class of "+name)}
+			}
+			return want
+		}
+		prev := Place(Placement{}, able(drawMembers(t, "first")), draw("wanted first"))
+		ids, want := drawMembers(t, "members"), draw("want")
+		members := able(ids)
+		next := Place(prev, members, want)
+		if twice := Place(next, members, want); !cmp.Equal(next, twice) {
+			t.Fatalf("placing again moves work: %v and %v", next, twice)
+		}
+		can := func(id, class string) bool {
+			nobody := !slices.ContainsFunc(ids, func(id string) bool { return has[id][class] })
+			return class == "" || nobody || has[id][class]
+		}
+		load := map[string]int{}
+		placed := map[TaskRef]bool{}
+		for id, w := range next.Workers {
+			for _, task := range w.Tasks {
+				if placed[task] || !can(id, want[task.Connector].Class) {
+					t.Fatalf("%v is with %s (placed before: %t)", task, id, placed[task])
+				}
+				placed[task] = true
+				load[id] += max(want[task.Connector].Weight, 1)
+			}
+		}
+		for name, w := range want {
+			for n := range w.Tasks {
+				if !placed[TaskRef{Connector: name, Task: n}] {
+					t.Fatalf("%s-%d is not placed", name, n)
+				}
+			}
+		}
+		for from, w := range next.Workers {
+			for _, task := range w.Tasks {
+				weight := max(want[task.Connector].Weight, 1)
+				for _, to := range ids {
+					if can(to, want[task.Connector].Class) && load[to]+weight < load[from] {
+						t.Fatalf("%v of weight %d is with %s, which has %d, and %s has %d", task, weight, from, load[from], to, load[to])
+					}
+				}
+			}
 		}
 	})
 }

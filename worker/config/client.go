@@ -67,6 +67,20 @@ func (w Worker) ClientProps(log *slog.Logger) (map[string]string, error) {
 // ConsumerProps are the librdkafka properties of a connector's consumers: those of the worker, then its consumer.* ones,
 // then the connector's consumer.override.* ones.
 func (w Worker) ConsumerProps(connector map[string]string, log *slog.Logger) (map[string]string, error) {
+	return w.connectorProps("consumer", connector, log)
+}
+
+// ProducerProps are those of the producer of a connector's dead letter queue, with producer.* and producer.override.*.
+func (w Worker) ProducerProps(connector map[string]string, log *slog.Logger) (map[string]string, error) {
+	return w.connectorProps("producer", connector, log)
+}
+
+// AdminProps are those of the client that creates that queue, with admin.* and admin.override.*.
+func (w Worker) AdminProps(connector map[string]string, log *slog.Logger) (map[string]string, error) {
+	return w.connectorProps("admin", connector, log)
+}
+
+func (w Worker) connectorProps(client string, connector map[string]string, log *slog.Logger) (map[string]string, error) {
 	java := map[string]string{}
 	for name, value := range w.props {
 		if clientWide(name) {
@@ -74,12 +88,12 @@ func (w Worker) ConsumerProps(connector map[string]string, log *slog.Logger) (ma
 		}
 	}
 	for name, value := range w.props {
-		if after, ok := strings.CutPrefix(name, "consumer."); ok {
+		if after, ok := strings.CutPrefix(name, client+"."); ok {
 			java[after] = value
 		}
 	}
 	for name, value := range connector {
-		if after, ok := strings.CutPrefix(name, "consumer.override."); ok {
+		if after, ok := strings.CutPrefix(name, client+".override."); ok {
 			java[after] = value
 		}
 	}

@@ -23,26 +23,29 @@ var (
 	KeyConverterVer   = connectors.String("key.converter.plugin.version", "Accepted; converters have the version of the worker.", common, low, short, connectors.Display("Key converter version"))
 	ValueConverter    = connectors.ClassName("value.converter", "Converter of record values; the worker's where none is given.", common, low, short, connectors.Display("Value converter class"))
 	ValueConverterVer = connectors.String("value.converter.plugin.version", "Accepted; converters have the version of the worker.", common, low, short, connectors.Display("Value converter version"))
-	HeaderConverter   = connectors.ClassName("header.converter", "Converter of record headers; they pass unchanged.", common, low, short, connectors.Display("Header converter class"))
+	HeaderConverter   = connectors.ClassName("header.converter", "Converter of record headers; the worker's where none is given. A sink gets headers as they are, or, where the converter is not SimpleHeaderConverter, StringConverter or ByteArrayConverter, the text of what it read.", common, low, short, connectors.Display("Header converter class"))
 	HeaderVer         = connectors.String("header.converter.plugin.version", "Accepted; converters have the version of the worker.", common, low, short, connectors.Display("Header converter version"))
 
 	Transforms   = connectors.List("transforms", "Aliases of transformations.", connectors.Default(""), connectors.Group("Transforms"), connectors.InOrder(12), low, connectors.WithWidth(connectors.WidthLong), connectors.Display("Transforms"), connectors.Check("no transformations", notYet("transformations")))
 	Predicates   = connectors.List("predicates", "Aliases of predicates for transformations.", connectors.Default(""), connectors.Group("Predicates"), connectors.InOrder(13), low, connectors.WithWidth(connectors.WidthLong), connectors.Display("Predicates"))
 	ActionReload = connectors.String("config.action.reload", "What to do when a value from outside changes: restart or none.", connectors.Default("restart"), common, connectors.InOrder(14), low, connectors.Display("Reload Action"), connectors.Check("[none, restart]", oneOf("none", "restart")))
 
-	RetryTimeout = connectors.Long("errors.retry.timeout", "Longest time in milliseconds that a failed conversion is tried again.", connectors.Default("0"), handling, connectors.Display("Retry Timeout for Errors"))
-	RetryDelay   = connectors.Long("errors.retry.delay.max.ms", "Longest pause between such tries.", connectors.Default("60000"), handling, connectors.Display("Maximum Delay Between Retries for Errors"))
-	Tolerance    = connectors.String("errors.tolerance", "none: a bad record stops the task. all is not supported by this version, which would have to drop records without a trace.", connectors.Default("none"), handling, connectors.WithWidth(connectors.WidthShort), connectors.Display("Error Tolerance"), connectors.Check("[none, all]", checkTolerance))
-	LogErrors    = connectors.Bool("errors.log.enable", "Whether each error is logged.", connectors.Default("false"), handling, connectors.WithWidth(connectors.WidthShort), connectors.Display("Log Errors"))
-	LogMessages  = connectors.Bool("errors.log.include.messages", "Whether the log shows the record that failed.", connectors.Default("false"), handling, connectors.WithWidth(connectors.WidthShort), connectors.Display("Log Error Details"))
+	RetryTimeout = connectors.Long("errors.retry.timeout", "Longest time in milliseconds that a failed operation is tried again; -1 is without end.", connectors.Default("0"), handling, connectors.Display("Retry Timeout for Errors"), connectors.Ignored(noRetries))
+	RetryDelay   = connectors.Long("errors.retry.delay.max.ms", "Longest pause between such tries.", connectors.Default("60000"), handling, connectors.Display("Maximum Delay Between Retries for Errors"), connectors.Ignored(noRetries))
+	Tolerance    = connectors.String("errors.tolerance", "none: a record that cannot be converted, transformed or stored fails the task. all: such records are passed over; the dead letter queue, the log and the metrics tell of them.", connectors.Default("none"), handling, connectors.WithWidth(connectors.WidthShort), connectors.Display("Error Tolerance"), connectors.Check("[none, all]", oneOf("none", "all")))
+	LogErrors    = connectors.Bool("errors.log.enable", "Whether each such record is logged, with what went wrong.", connectors.Default("false"), handling, connectors.WithWidth(connectors.WidthShort), connectors.Display("Log Errors"))
+	LogMessages  = connectors.Bool("errors.log.include.messages", "Whether the log says which record it was: topic, partition and offset. Its content is never logged.", connectors.Default("false"), handling, connectors.WithWidth(connectors.WidthShort), connectors.Display("Log Error Details"))
 
 	Topics      = connectors.List("topics", "Topics to consume, between commas.", connectors.Default(""), common, connectors.InOrder(4), high, connectors.WithWidth(connectors.WidthLong), connectors.Display("Topics"))
 	TopicsRegex = connectors.String("topics.regex", "Regular expression that names the topics to consume; it must match whole names.", connectors.Default(""), common, connectors.InOrder(4), high, connectors.WithWidth(connectors.WidthLong), connectors.Display("Topics regex"), connectors.Check("valid regex", checkRegex))
 
-	DeadLetterTopic       = connectors.String("errors.deadletterqueue.topic.name", "Topic for records that cannot be processed; used with errors.tolerance=all.", connectors.Default(""), handling, connectors.Display("Dead Letter Queue Topic Name"))
-	DeadLetterReplication = connectors.Short("errors.deadletterqueue.topic.replication.factor", "Replication of that topic where it has to be created.", connectors.Default("3"), handling, connectors.Display("Dead Letter Queue Topic Replication Factor"))
-	DeadLetterContext     = connectors.Bool("errors.deadletterqueue.context.headers.enable", "Whether dead letters carry headers that say what went wrong.", connectors.Default("false"), handling, connectors.Display("Enable Error Context Headers"))
+	DeadLetterTopic       = connectors.String("errors.deadletterqueue.topic.name", "Topic that gets the records that cannot be processed, as they were; with errors.tolerance=none the one that fails the task. Offsets are committed only when Kafka has them. Empty: none.", connectors.Default(""), handling, connectors.Display("Dead Letter Queue Topic Name"))
+	DeadLetterReplication = connectors.Short("errors.deadletterqueue.topic.replication.factor", "Replication of that topic where it has to be created, which is done when a task starts, with one partition; -1 leaves it to the brokers.", connectors.Default("3"), handling, connectors.Display("Dead Letter Queue Topic Replication Factor"))
+	DeadLetterContext     = connectors.Bool("errors.deadletterqueue.context.headers.enable", "Whether dead letters carry the headers __connect.errors.* that say what went wrong where.", connectors.Default("false"), handling, connectors.Display("Enable Error Context Headers"))
 )
+
+// noRetries is why two keys have no effect, in Kafka Connect either with the converters and transformations that come with it.
+const noRetries = "no shipped converter or transformation fails for reasons that pass; sinks try again on their own"
 
 var (
 	common   = connectors.Group("Common")
@@ -162,13 +165,6 @@ func oneOf(values ...string) func(string) error {
 	}
 }
 
-func checkTolerance(v string) error {
-	if v == "all" {
-		return errors.New("this version of sluice stops at a bad record rather than dropping it; use none")
-	}
-	return oneOf("none", "all")(v)
-}
-
 func notYet(what string) func(string) error {
 	return func(v string) error {
 		if strings.TrimSpace(v) == "" {
@@ -176,6 +172,34 @@ func notYet(what string) func(string) error {
 		}
 		return errors.New(what + " are not supported by this version of sluice; remove the key, or records would arrive unchanged")
 	}
+}
+
+// taskWeight is sluice's own: Kafka Connect counts tasks. It is not among the keys of SinkDef, which are those that Kafka Connect lists.
+var taskWeight = connectors.Int("sluice.task.weight", "How much work a task of this connector is, against one of another; workers share the sum evenly.", connectors.Default("1"), connectors.Between(1, 1_000_000))
+
+// TaskWeight is how much work a task of a connector is. What is not a weight counts as 1.
+func TaskWeight(raw map[string]string) int {
+	if _, ok := raw[taskWeight.Name()]; !ok {
+		return 1 // as nearly always
+	}
+	c, err := connectors.Define(taskWeight).Parse(map[string]string{taskWeight.Name(): raw[taskWeight.Name()]})
+	if err != nil {
+		return 1
+	}
+	return int(taskWeight.Get(c))
+}
+
+// CheckTaskWeight tells what is wrong with the weight of a connector's tasks.
+func CheckTaskWeight(raw map[string]string) error {
+	if _, ok := raw[taskWeight.Name()]; !ok {
+		return nil
+	}
+	for _, v := range connectors.Define(taskWeight).Validate(raw) {
+		if v.Name == taskWeight.Name() && len(v.Errors) > 0 {
+			return errors.New(v.Errors[0])
+		}
+	}
+	return nil
 }
 
 // Notes says, a line each, which keys of a connector's configuration have no effect, and why.
@@ -190,7 +214,7 @@ func Notes(raw map[string]string, sink []connectors.KeyDef) []string {
 		switch {
 		case ok && why != "":
 			notes = append(notes, "configuration "+key+" has no effect: "+why)
-		case ok, key == "task.class", hasPrefix(key, "key.converter.", "value.converter.", "header.converter.", "consumer.override.", "producer.override.", "admin.override."):
+		case ok, key == "task.class", key == taskWeight.Name(), hasPrefix(key, "key.converter.", "value.converter.", "header.converter.", "consumer.override.", "producer.override.", "admin.override."):
 		default:
 			notes = append(notes, "configuration "+key+" is known neither to sluice nor to the plugin and has no effect")
 		}

@@ -20,6 +20,7 @@ var (
 	bootstrapServers = connectors.List("bootstrap.servers", "Brokers to begin with, host:port between commas.", connectors.Required(), connectors.WithImportance(connectors.High))
 	groupID          = connectors.String("group.id", "Name of the Connect cluster; all workers that share it share the work.", connectors.Required(), connectors.NonEmpty(), connectors.WithImportance(connectors.High))
 	keyConverter     = connectors.ClassName("key.converter", "Converter of record keys for connectors that name none.", connectors.Required(), connectors.WithImportance(connectors.High))
+	headerConverter  = connectors.ClassName("header.converter", "Converter of record headers for connectors that name none.", connectors.Default("org.apache.kafka.connect.storage.SimpleHeaderConverter"), connectors.WithImportance(connectors.Low))
 	valueConverter   = connectors.ClassName("value.converter", "Converter of record values for connectors that name none.", connectors.Required(), connectors.WithImportance(connectors.High))
 
 	configTopic       = connectors.String("config.storage.topic", "Topic that holds connector configurations; compacted, one partition.", connectors.Required(), connectors.NonEmpty(), connectors.WithImportance(connectors.High))
@@ -39,6 +40,10 @@ var (
 	gracefulTimeout = connectors.Millis("task.shutdown.graceful.timeout.ms", "Time that tasks have to make durable what they hold when they stop; then their process is ended.", connectors.Default("5000"), connectors.AtLeast(1))
 	rebalanceDelay  = connectors.Millis("scheduled.rebalance.max.delay.ms", "Time that the work of a departed worker waits for its return.", connectors.Default("300000"), connectors.AtLeast(0))
 	sessionTimeout  = connectors.Millis("session.timeout.ms", "Time without a heartbeat after which a worker counts as gone.", connectors.Default("10000"), connectors.AtLeast(1))
+	heartbeat       = connectors.Millis("heartbeat.interval.ms", "Time between two heartbeats; a third of the session timeout where that is less. Kafka Connect's default is 3000; workers learn by a heartbeat's answer that somebody has come or gone.", connectors.Default("1000"), connectors.AtLeast(1))
+	releaseTimeout  = connectors.Millis("rebalance.timeout.ms", "Time for which work that moves to another worker waits for the one that has it to let go.", connectors.Default("60000"), connectors.AtLeast(1))
+	keyTTL          = connectors.Millis("inter.worker.key.ttl.ms", "Time for which a key for requests between workers is in use.", connectors.Default("3600000"), connectors.AtLeast(1000))
+	keyAlgorithm    = connectors.String("inter.worker.signature.algorithm", "How requests between workers are signed; all workers need the same.", connectors.Default("HmacSHA256"), connectors.OneOf("HmacSHA256", "HmacSHA384", "HmacSHA512"))
 	topicTracking   = connectors.Bool("topic.tracking.enable", "Whether the topics that a connector has used are recorded.", connectors.Default("true"))
 	topicReset      = connectors.Bool("topic.tracking.allow.reset", "Whether that record can be reset over REST.", connectors.Default("true"))
 
@@ -55,12 +60,12 @@ var (
 
 // WorkerDef declares the worker properties.
 func WorkerDef() connectors.ConfigDef {
-	return connectors.Define(bootstrapServers, groupID, keyConverter, valueConverter,
+	return connectors.Define(bootstrapServers, groupID, keyConverter, valueConverter, headerConverter,
 		configTopic, configReplication, statusTopic, statusPartitions, statusReplication, offsetTopic, assignmentTopic,
 		listeners, adminListeners, advertisedHost, advertisedPort, advertisedListener, allowOrigin, allowMethods, headersConfig,
 		restExtensions, basicAuthFile, keystoreLocation, keystorePassword, keyPassword, truststoreLocation, truststorePassword, clientAuth, enabledProtocols,
 		pluginPath, overridePolicy, overrideAllowed,
-		flushInterval, flushTimeout, gracefulTimeout, rebalanceDelay, sessionTimeout, topicTracking, topicReset,
+		flushInterval, flushTimeout, gracefulTimeout, rebalanceDelay, sessionTimeout, heartbeat, releaseTimeout, keyTTL, keyAlgorithm, topicTracking, topicReset,
 		taskMemory, fetchMemory, restartOn, restartBackoff, restartCrashes, pluginEnv, pluginMTLS, runDir, pluginIsolation)
 }
 
@@ -76,6 +81,7 @@ type Worker struct {
 	GroupID          string
 	KeyConverter     string
 	ValueConverter   string
+	HeaderConverter  string
 
 	ConfigTopic, StatusTopic, AssignmentTopic              string
 	ConfigReplication, StatusReplication, StatusPartitions int
@@ -93,6 +99,9 @@ type Worker struct {
 
 	FlushInterval, FlushTimeout, GracefulTimeout time.Duration
 	RebalanceDelay, SessionTimeout               time.Duration
+	HeartbeatInterval, ReleaseTimeout            time.Duration
+	KeyTTL                                       time.Duration
+	KeyAlgorithm                                 string
 	TopicTracking, TopicReset                    bool
 
 	TaskBuffer, FetchBuffer int64
@@ -143,6 +152,7 @@ func ParseWorker(props map[string]string, log *slog.Logger) (Worker, error) {
 		GroupID:           groupID.Get(c),
 		KeyConverter:      keyConverter.Get(c),
 		ValueConverter:    valueConverter.Get(c),
+		HeaderConverter:   headerConverter.Get(c),
 		ConfigTopic:       configTopic.Get(c),
 		StatusTopic:       statusTopic.Get(c),
 		AssignmentTopic:   assignmentTopic.Get(c),
@@ -162,6 +172,10 @@ func ParseWorker(props map[string]string, log *slog.Logger) (Worker, error) {
 		GracefulTimeout:   gracefulTimeout.Get(c),
 		RebalanceDelay:    rebalanceDelay.Get(c),
 		SessionTimeout:    sessionTimeout.Get(c),
+		HeartbeatInterval: heartbeat.Get(c),
+		ReleaseTimeout:    releaseTimeout.Get(c),
+		KeyTTL:            keyTTL.Get(c),
+		KeyAlgorithm:      keyAlgorithm.Get(c),
 		TopicTracking:     topicTracking.Get(c),
 		TopicReset:        topicReset.Get(c),
 		TaskBuffer:        taskMemory.Get(c),

@@ -2,8 +2,8 @@ package herder_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -24,6 +24,7 @@ func TestCreateWhileJoining(t *testing.T) {
 	s.settled(w)
 }
 
+// Who does not lead says who does.
 func TestWhoDoesNotLeadSaysSo(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -47,7 +48,7 @@ func TestWhoDoesNotLeadSaysSo(t *testing.T) {
 		began := time.Now()
 		err := f(ctx)
 		cancel()
-		if status(err) != http.StatusConflict || !strings.Contains(err.Error(), "no known leader URL") {
+		if other, ok := errors.AsType[*api.Elsewhere](err); !ok || other.URL != leader.member.LeaderURL() {
 			t.Errorf("%s: %v", what, err)
 		}
 		if took := time.Since(began); took > 3*time.Second {

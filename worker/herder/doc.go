@@ -16,6 +16,9 @@
 //  5. A FAILED status has a trace that says what was tried, why it failed and what to do.
 //  6. No call to a plugin holds a lock, and each has a deadline: a plugin that hangs costs its own connector only.
 //  7. Configurations leave this package masked, and reach a plugin resolved.
+//  8. A worker that may not be a member of the cluster any more runs nothing: its tasks end while Kafka still counts it as one,
+//     and plugins that are not done by then are ended. What it says of them afterwards counts for nobody.
+//  9. A task that goes to another worker has ended before that one starts it.
 //
 // # Neighbours
 //

@@ -254,7 +254,7 @@ func TestBadRecordFailsTheTask(t *testing.T) {
 	s.create(w, "d", b.connector("days"))
 	embeddedtest.Produce(t, s.broker, embeddedtest.Values("days", 2, `{"day":1}`, `{"day":`, `{"day":3}`)...)
 	st := s.task(w, "d", 0, "FAILED", "days-2 offset 1")
-	for _, want := range []string{"task d-0 failed: converting record value from JSON (days-2 offset 1)", "skip this one by altering the connector's offsets", "It stays failed"} {
+	for _, want := range []string{"task d-0 failed: converting record value with JsonConverter (days-2 offset 1)", "skip this one by altering the connector's offsets", "It stays failed"} {
 		if !strings.Contains(st.Trace, want) {
 			t.Errorf("trace lacks %q: %s", want, st.Trace)
 		}

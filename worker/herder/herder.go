@@ -26,13 +26,14 @@ type Configs interface {
 	PutTarget(ctx context.Context, name, state string) error
 	PutRestart(ctx context.Context, name string, includeTasks, onlyFailed bool) error
 	PutLogger(ctx context.Context, name, level string) error
+	PutSessionKey(ctx context.Context, k store.SessionKey) error
 	Remove(ctx context.Context, name string) error
 }
 
 // Statuses is what connectors and tasks are doing: the status topic.
 type Statuses interface {
-	PutConnector(s store.ConnectorStatus)
-	PutTask(s store.TaskStatus)
+	PutConnectorSafe(s store.ConnectorStatus) bool
+	PutTaskSafe(s store.TaskStatus) bool
 	PutTopic(s store.TopicStatus)
 	Connector(name string) (store.ConnectorStatus, bool)
 	Task(name string, task int) (store.TaskStatus, bool)
@@ -45,14 +46,22 @@ type Statuses interface {
 	Flush(ctx context.Context) error
 }
 
-// Members says who places work, and what is placed here.
+// Members says who is there, who places work, and what is placed here.
 type Members interface {
 	ID() string
 	Leading() bool
+	LeaderURL() string
+	URL(worker string) string
+	Members() map[string]cluster.Member
+	Settled() bool
+	Active() bool
+	Expires() time.Time
 	Generation() int64
 	Placement() cluster.Placement
 	Changed() <-chan struct{}
-	SetWant(want map[string]int)
+	SetWant(want map[string]cluster.Wanted)
+	SetPlugins(plugins map[string][]string)
+	Release(generation int64)
 }
 
 // Plugins finds plugins and runs their processes.
@@ -62,6 +71,7 @@ type Plugins interface {
 	Find(class, version string) (pluginhost.Plugin, error)
 	FindCurrent(ctx context.Context, class, version string) (pluginhost.Plugin, error)
 	Versions(class string) []string
+	Offered() map[string][]string
 	Validate(ctx context.Context, p pluginhost.Plugin, raw map[string]string, probe bool) ([]connectors.ConfigValue, error)
 	Launch(ctx context.Context, p pluginhost.Plugin, connector string) (*pluginhost.Process, error)
 }
@@ -116,9 +126,10 @@ type Herder struct {
 	warned  map[string]bool  // connectors whose unknown keys were named already
 	// levelsSeen are the log levels of the config topic that were applied; the loop's own.
 	levelsSeen map[string]string
-	wanted     map[string]int // the last work that members was told of; the loop's own
-	placed     int64          // generation that is in effect; the loop's own
-	stage      string         // what the loop is doing, for requests that time out
+	wanted     map[string]cluster.Wanted // the last work that members was told of; the loop's own
+	placed     int64                     // generation that is in effect; the loop's own
+	alarm      *time.Timer               // for the next session key; the loop's own
+	stage      string                    // what the loop is doing, for requests that time out
 	since      time.Time
 
 	runners sync.WaitGroup
@@ -157,6 +168,10 @@ func New(cfg Config) *Herder {
 func (h *Herder) Run(ctx context.Context) {
 	tasks, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
+	gctx, stopGuard := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopGuard()
+	var guarding sync.WaitGroup
+	guarding.Go(func() { h.guard(gctx) })
 	first := h.started
 	retry := time.NewTimer(time.Hour)
 	defer retry.Stop()
@@ -177,6 +192,11 @@ func (h *Herder) Run(ctx context.Context) {
 			stop() // every task ends gracefully on its own, side by side
 			h.runners.Wait()
 			h.plugins.close()
+			stopGuard()
+			guarding.Wait()
+			if h.alarm != nil {
+				h.alarm.Stop()
+			}
 			return
 		case r := <-h.configs.Restarts():
 			h.restartHere(r.Connector, r.IncludeTasks, r.OnlyFailed)

@@ -17,6 +17,7 @@ type processes struct {
 
 	mu      sync.Mutex
 	current map[string]*sharedProcess
+	live    map[*sharedProcess]struct{} // all that have users or are ending
 	ending  sync.WaitGroup
 }
 
@@ -30,7 +31,7 @@ type sharedProcess struct {
 }
 
 func newProcesses(launch func(context.Context, pluginhost.Plugin, string) (*pluginhost.Process, error), grace time.Duration) *processes {
-	return &processes{launch: launch, grace: grace, current: map[string]*sharedProcess{}}
+	return &processes{launch: launch, grace: grace, current: map[string]*sharedProcess{}, live: map[*sharedProcess]struct{}{}}
 }
 
 // acquire gives the process of this key and edition, starting it where there is none alive. Every success is paired with
@@ -40,7 +41,7 @@ func (p *processes) acquire(ctx context.Context, key, edition string, plugin plu
 	s := p.current[key]
 	if s == nil || s.edition != edition || s.dead() {
 		s = &sharedProcess{key: key, edition: edition, ready: make(chan struct{})}
-		p.current[key] = s
+		p.current[key], p.live[s] = s, struct{}{}
 		s.users++
 		p.mu.Unlock()
 		s.Process, s.err = p.launch(ctx, plugin, key)
@@ -92,6 +93,11 @@ func (p *processes) release(s *sharedProcess) {
 		delete(p.current, s.key)
 	}
 	p.ending.Go(func() {
+		defer func() {
+			p.mu.Lock()
+			delete(p.live, s)
+			p.mu.Unlock()
+		}()
 		<-s.ready // the launch that is under way has a deadline of its own
 		if s.err != nil {
 			return
@@ -100,6 +106,28 @@ func (p *processes) release(s *sharedProcess) {
 		defer cancel()
 		_ = s.Stop(ctx) // it is killed when it does not end by itself; how it ended is in its log
 	})
+}
+
+// kill ends all processes at once, and tells how many there were. Those that are still starting end with the tasks that want them.
+func (p *processes) kill() int {
+	p.mu.Lock()
+	var live []*sharedProcess
+	for s := range p.live {
+		if !s.dead() {
+			live = append(live, s)
+		}
+	}
+	p.mu.Unlock()
+	n := 0
+	for _, s := range live {
+		select {
+		case <-s.ready:
+			p.ending.Go(s.Kill)
+			n++
+		default:
+		}
+	}
+	return n
 }
 
 // close waits for processes that are ending.

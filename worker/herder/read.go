@@ -29,7 +29,10 @@ func (h *Herder) Health(context.Context) api.Health {
 		return api.Health{Status: "starting", Message: "Worker is still starting up."}
 	}
 	stage, since := h.Stage()
-	if stage != "waiting for changes" && time.Since(since) > 10*time.Second {
+	switch {
+	case !h.members.Active():
+		return api.Health{Status: "unhealthy", Message: "Worker " + h.members.ID() + " has had no answer from the coordinator of its group for too long: it is no member of the cluster for certain and has stopped its tasks, which start again when Kafka answers."}
+	case stage != "waiting for changes" && time.Since(since) > 10*time.Second:
 		return api.Health{Status: "unhealthy", Message: "Worker is " + stage + " since " + since.UTC().Format(time.RFC3339) + "."}
 	}
 	return api.Health{Status: "healthy", Message: "Worker has completed startup and is ready to handle requests."}

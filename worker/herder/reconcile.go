@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/sluice-connect/sluice/worker/cluster"
@@ -36,20 +37,26 @@ func (h *Herder) reconcile(ctx, tasks context.Context) error {
 	began := time.Now()
 	snap := h.configs.Snapshot()
 	derived := h.derive(snap)
-	h.want(derived)
+	h.want(snap, derived)
 	var problem error
 	if h.members.Leading() {
 		problem = h.lead(ctx, snap, derived)
 		snap = h.configs.Snapshot()
 	}
 	h.followLevels(snap.LoggerLevels)
-	mine := h.members.Placement().Workers[h.members.ID()]
+	h.members.SetPlugins(h.offered())
+	placement := h.members.Placement()
+	mine := placement.Workers[h.members.ID()]
+	if !h.members.Active() {
+		mine = cluster.Work{}
+	}
 	for _, name := range mine.Connectors {
 		if c, ok := snap.Connectors[name]; ok {
 			h.reportConnector(name, c)
 		}
 	}
 	h.reconcileTasks(tasks, snap, mine)
+	h.release(placement)
 	h.count(mine, began)
 	return problem
 }
@@ -63,19 +70,6 @@ func (h *Herder) derive(snap *store.ConfigSnapshot) map[string][]map[string]stri
 	return derived
 }
 
-// want says how much work there is to place: every worker, because any can become the leader. It says nothing where nothing has
-// changed, because the leader looks at the group each time that it is told.
-func (h *Herder) want(derived map[string][]map[string]string) {
-	want := make(map[string]int, len(derived))
-	for name, tasks := range derived {
-		want[name] = len(tasks)
-	}
-	if h.wanted == nil || !maps.Equal(h.wanted, want) {
-		h.wanted = want
-		h.members.SetWant(want)
-	}
-}
-
 // lead does what only the leader may do: write task configurations (invariant 3), and forget the states of connectors that are
 // gone, which a worker that died while it deleted one has left.
 func (h *Herder) lead(ctx context.Context, snap *store.ConfigSnapshot, derived map[string][]map[string]string) error {
@@ -84,7 +78,7 @@ func (h *Herder) lead(ctx context.Context, snap *store.ConfigSnapshot, derived m
 			h.statuses.DeleteConnector(name)
 		}
 	}
-	var problems []error
+	problems := []error{h.renewKey(ctx, snap.SessionKey)}
 	for name, c := range snap.Connectors {
 		tasks := derived[name]
 		if !c.Inconsistent && sameTasks(tasks, c.Tasks) {
@@ -110,8 +104,17 @@ func (h *Herder) taskConfigs(c store.ConnectorRecord) []map[string]string {
 	case paused:
 		return c.Tasks
 	}
-	p, err := h.host.Find(c.Config["connector.class"], c.Config[pluginVersion])
-	if err != nil {
+	class := c.Config["connector.class"]
+	p, err := h.host.Find(class, c.Config[pluginVersion])
+	var kind string
+	switch {
+	case err == nil:
+		kind = taskClass(p, class)
+	case len(c.Tasks) > 0 && h.elsewhere(class, c.Config[pluginVersion]) != "":
+		kind = c.Tasks[0]["task.class"]
+	case h.elsewhere(class, c.Config[pluginVersion]) != "":
+		kind = strings.TrimSuffix(class, "Connector") + "Task" // as classes are called in Java; those who have the plugin do not look at it
+	default:
 		return c.Tasks
 	}
 	n, err := strconv.Atoi(c.Config["tasks.max"])
@@ -119,7 +122,7 @@ func (h *Herder) taskConfigs(c store.ConnectorRecord) []map[string]string {
 		n = 1
 	}
 	task := maps.Clone(c.Config)
-	task["task.class"] = taskClass(p, c.Config["connector.class"])
+	task["task.class"] = kind
 	tasks := make([]map[string]string, n)
 	for i := range tasks {
 		tasks[i] = task
@@ -177,7 +180,7 @@ func (h *Herder) reportConnector(name string, c store.ConnectorRecord) {
 	if s.State == stateRunning || s.State == stateFailed {
 		h.metrics.Worker().ConnectorStarted(err)
 	}
-	h.statuses.PutConnector(s)
+	h.statuses.PutConnectorSafe(s)
 }
 
 // reconcileTasks starts, changes and ends the tasks of this worker (invariant 2).
@@ -192,6 +195,9 @@ func (h *Herder) reconcileTasks(ctx context.Context, snap *store.ConfigSnapshot,
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if !h.members.Active() { // the guard may have been here since mine was looked up
+		return
+	}
 	for id, r := range h.tasks {
 		if _, ok := wanted[id]; !ok {
 			c, known := snap.Connectors[id.connector]
@@ -224,6 +230,7 @@ func (h *Herder) reconcileTasks(ctx context.Context, snap *store.ConfigSnapshot,
 			}
 			h.mu.Unlock()
 			h.countStates(id.connector)
+			h.poke() // somebody may wait for this end
 		})
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"strconv"
 	"sync"
@@ -12,7 +13,7 @@ import (
 	"github.com/sluice-connect/sluice/connectors"
 	"github.com/sluice-connect/sluice/plugins"
 	"github.com/sluice-connect/sluice/worker/config"
-	"github.com/sluice-connect/sluice/worker/convert"
+	"github.com/sluice-connect/sluice/worker/deadletter"
 	"github.com/sluice-connect/sluice/worker/pluginhost"
 	"github.com/sluice-connect/sluice/worker/store"
 	"github.com/sluice-connect/sluice/worker/task"
@@ -132,6 +133,17 @@ func (r *taskRunner) end(deleted, forGood bool) {
 		r.attempt()
 	}
 	r.signal()
+}
+
+// halt ends the task because this worker may not be a member of the cluster any more. It tells whether that is news.
+func (r *taskRunner) halt() bool {
+	r.mu.Lock()
+	running := !r.ended
+	r.mu.Unlock()
+	if running {
+		r.end(false, false)
+	}
+	return running
 }
 
 func (r *taskRunner) run(ctx context.Context) {
@@ -329,7 +341,7 @@ func (r *taskRunner) report(s store.TaskStatus) {
 	r.status = s
 	r.mu.Unlock()
 	if !same {
-		r.h.statuses.PutTask(s)
+		r.h.statuses.PutTaskSafe(s)
 		r.h.countStates(r.id.connector)
 	}
 }
@@ -355,7 +367,7 @@ func isCrash(err error) bool {
 // taskConfig makes the configuration of the engine from that of the connector.
 func (h *Herder) taskConfig(r *taskRunner, d desired) (task.Config, error) {
 	c := d.config
-	format, err := h.formats(c)
+	conv, err := h.converters(c)
 	if err != nil {
 		return task.Config{}, connectors.Misconfigured("starting task "+r.id.String(), err, "")
 	}
@@ -370,10 +382,16 @@ func (h *Herder) taskConfig(r *taskRunner, d desired) (task.Config, error) {
 	setDefault(consumer, "queued.max.messages.kbytes", strconv.FormatInt(h.worker.FetchBuffer>>10, 10))
 	consumer["group.instance.id"] = instanceID(r.id, c)
 	log := h.log.With("connector", r.id.connector, "task", r.id.task)
+	handling, err := h.errorHandling(r.id, c, consumer, log)
+	if err != nil {
+		return task.Config{}, connectors.Misconfigured("starting task "+r.id.String(), err, "")
+	}
 	return task.Config{
 		Connector: r.id.connector, ID: r.id.task,
 		Topics: config.Split(c["topics"]), TopicsRegex: c["topics.regex"],
-		Records:  format,
+		Records: connectors.Format{Key: conv.key.Payload(), Value: conv.value.Payload()},
+		Key:     conv.key, Value: conv.value, Header: conv.header,
+		Errors:   handling,
 		Consumer: consumer, CreditBytes: h.worker.TaskBuffer,
 		CommitInterval: h.worker.FlushInterval, CommitTimeout: h.worker.FlushTimeout, StopTimeout: h.worker.GracefulTimeout,
 		Logger: log, Metrics: h.metrics.Task(r.id.connector, r.id.task),
@@ -383,36 +401,34 @@ func (h *Herder) taskConfig(r *taskRunner, d desired) (task.Config, error) {
 	}, nil
 }
 
-func (h *Herder) formats(c map[string]string) (connectors.Format, error) {
-	key, err := h.payload(c, "key.converter", h.worker.KeyConverter)
+// errorHandling says what becomes of records that cannot be processed. The dead letter queue reads rejected records again
+// with the settings of the task's consumer.
+func (h *Herder) errorHandling(id taskID, c, consumer map[string]string, log *slog.Logger) (task.Errors, error) {
+	handling, err := config.ParseErrorHandling(c)
 	if err != nil {
-		return connectors.Format{}, err
+		return task.Errors{}, err
 	}
-	value, err := h.payload(c, "value.converter", h.worker.ValueConverter)
+	e := task.Errors{Tolerate: handling.Tolerate, Log: handling.Log, LogRecord: handling.LogRecord}
+	if handling.DeadLetterTopic == "" {
+		return e, nil
+	}
+	producer, err := h.worker.ProducerProps(c, h.log)
 	if err != nil {
-		return connectors.Format{}, err
+		return task.Errors{}, err
 	}
-	return connectors.Format{Key: key, Value: value}, nil
-}
-
-func (h *Herder) payload(c map[string]string, name, fallback string) (connectors.Payload, error) {
-	class, own := c[name]
-	props := h.worker.Prefixed(name + ".")
-	if own && class != "" {
-		props = map[string]string{}
-		for k, v := range c {
-			if len(k) > len(name)+1 && k[:len(name)+1] == name+"." {
-				props[k[len(name)+1:]] = v
-			}
-		}
-	} else {
-		class = fallback
-	}
-	p, err := convert.Payload(class, props)
+	admin, err := h.worker.AdminProps(c, h.log)
 	if err != nil {
-		return 0, fmt.Errorf("configuration %s: %w", name, err)
+		return task.Errors{}, err
 	}
-	return p, nil
+	setDefault(producer, "client.id", "connector-dlq-producer-"+id.String())
+	setDefault(admin, "client.id", "connector-dlq-adminclient-"+id.String())
+	e.DeadLetters = &deadletter.Config{
+		Topic: handling.DeadLetterTopic, Replication: handling.DeadLetterReplication, ContextHeaders: handling.DeadLetterContextHeader,
+		Connector: id.connector, Task: id.task,
+		Producer: producer, Admin: admin, Consumer: consumer,
+		Logger: log,
+	}
+	return e, nil
 }
 
 func setDefault(m map[string]string, key, value string) {

@@ -18,6 +18,12 @@ import (
 
 // Validate checks a configuration for a plugin without using it.
 func (h *Herder) Validate(ctx context.Context, _ string, cfg map[string]string) (api.ConfigInfos, error) {
+	class := cfg["connector.class"]
+	if _, err := h.find(ctx, class, cfg[pluginVersion]); err != nil && class != "" {
+		if id := h.elsewhere(class, cfg[pluginVersion]); id != "" && h.members.URL(id) != "" {
+			return api.ConfigInfos{}, &api.Elsewhere{URL: h.members.URL(id)}
+		}
+	}
 	return h.validate(ctx, cfg)
 }
 
@@ -35,7 +41,7 @@ func (h *Herder) validate(ctx context.Context, cfg map[string]string) (api.Confi
 		version = "[]" // no version has no name, as Kafka Connect says
 	}
 	p, err := h.find(ctx, class, version)
-	if why := refusal(err); why != nil {
+	if why := refusal(err); why != nil && h.elsewhere(class, version) == "" {
 		return api.ConfigInfos{}, why
 	}
 	if err != nil && ctx.Err() != nil {
@@ -46,10 +52,13 @@ func (h *Herder) validate(ctx context.Context, cfg map[string]string) (api.Confi
 	}
 	infos := api.ConfigInfos{Name: class}
 	values := config.ValidateSink(cfg)
-	if err != nil {
+	if err != nil && h.elsewhere(class, version) == "" { // otherwise the plugin's own keys are checked when it starts
 		blame(values, "connector.class", err)
 	}
-	if _, unfit := errors.AsType[*pluginhost.VersionError](err); unfit {
+	if err := config.CheckTaskWeight(cfg); err != nil {
+		blame(values, "tasks.max", err)
+	}
+	if _, unfit := errors.AsType[*pluginhost.VersionError](err); unfit && h.elsewhere(class, version) == "" {
 		blame(values, pluginVersion, err)
 	}
 	h.checkConverters(cfg, p, values)
@@ -61,7 +70,7 @@ func (h *Herder) validate(ctx context.Context, cfg map[string]string) (api.Confi
 		}
 		h.appendInfos(&infos, p.Config, own)
 	}
-	for _, side := range []string{"key", "value"} {
+	for _, side := range []string{"key", "value", "header"} {
 		h.appendConverter(&infos, cfg, side)
 	}
 	h.checkOverrides(cfg, &infos)
@@ -127,34 +136,49 @@ func (h *Herder) checkConverters(cfg map[string]string, p pluginhost.Plugin, val
 		if name = strings.TrimSpace(name); !given || known(name) {
 			return false
 		}
-		blame(values, key, fmt.Errorf("Invalid value %s for configuration %s: Class %s could not be found.", name, key, name))
+		blame(values, key, fmt.Errorf("Invalid value %s for configuration %s: Class %s could not be found.%s", name, key, name, registryHint(name)))
 		values[slices.IndexFunc(values, func(v connectors.ConfigValue) bool { return v.Name == key })].Value = nil
 		return true
 	}
-	unknown("header.converter", convert.IsHeaderClass)
 	for _, key := range []string{"key.converter.plugin.version", "value.converter.plugin.version", "header.converter.plugin.version"} {
 		if wrong, ok := errors.AsType[*pluginhost.RangeError](pluginhost.CheckVersionRange(cfg[key])); ok {
 			blame(values, key, errors.New(wrong.Why))
 		}
 	}
 	for _, side := range []struct {
-		key, fallback string
-		accepted      []connectors.Payload
-	}{
-		{"key.converter", h.worker.KeyConverter, p.Keys},
-		{"value.converter", h.worker.ValueConverter, p.Values},
-	} {
-		if unknown(side.key, func(name string) bool { _, _, ok := convert.Describe(name); return ok }) {
+		use      string
+		accepted []connectors.Payload
+	}{{"key", p.Keys}, {"value", p.Values}, {"header", nil}} {
+		key := side.use + ".converter"
+		if unknown(key, func(name string) bool { _, _, ok := describe(key, name); return ok }) {
 			continue
 		}
-		payload, err := h.payload(cfg, side.key, side.fallback)
-		if err == nil && len(side.accepted) > 0 && !slices.Contains(side.accepted, payload) {
-			err = fmt.Errorf("sink %s does not take %s; it takes %v", p.Name, payload, side.accepted)
+		made, err := h.converter(cfg, side.use)
+		if err == nil && len(side.accepted) > 0 && !slices.Contains(side.accepted, made.Payload()) {
+			err = fmt.Errorf("sink %s does not take %s; it takes %v", p.Name, made.Payload(), side.accepted)
 		}
-		if err != nil {
-			blame(values, side.key, err)
+		if err != nil && !h.blamedByKeys(cfg, key) {
+			blame(values, key, err)
 		}
 	}
+}
+
+// registryHint helps those who come with converters of a schema registry.
+func registryHint(class string) string {
+	if !strings.HasPrefix(class, "io.confluent.connect.") {
+		return ""
+	}
+	return " Converters that need a schema registry are not supported: use " + strings.Join(convert.Classes(), ", ") +
+		"; schemas travel with records in JsonConverter's envelopes (schemas.enable=true)."
+}
+
+// blamedByKeys says whether the keys of a connector's own converter, which are validated on their own, show what is wrong with it.
+func (h *Herder) blamedByKeys(cfg map[string]string, key string) bool {
+	_, def, ok := describe(key, cfg[key])
+	if !ok {
+		return false
+	}
+	return slices.ContainsFunc(def.Validate(converterProps(cfg, key)), func(v connectors.ConfigValue) bool { return len(v.Errors) > 0 })
 }
 
 // checkOverrides says which settings of the connector's consumer cannot be carried over to librdkafka.

@@ -193,6 +193,7 @@ func startWorker(props map[string]string, log *slog.Logger) (_ *worker, err erro
 	w.onClose(func(context.Context) error { return assignment.Close() })
 	w.member, err = cluster.Join(ctx, cluster.Config{
 		Client: client, Store: assignment, GroupID: w.config.GroupID, URL: w.config.Advertised(nil),
+		Plugins: w.host.Offered(), Can: pluginhost.Fits, Generation: w.statuses.Generation(),
 		SessionTimeout: w.config.SessionTimeout, HeartbeatInterval: 100 * time.Millisecond, RebalanceDelay: w.config.RebalanceDelay, Logger: log,
 	})
 	if err != nil {

@@ -12,31 +12,44 @@ import (
 
 	"github.com/sluice-connect/sluice/api"
 	"github.com/sluice-connect/sluice/connectors"
+	"github.com/sluice-connect/sluice/worker/cluster"
 	"github.com/sluice-connect/sluice/worker/config"
 	"github.com/sluice-connect/sluice/worker/store"
 )
 
-// leaderWithin is how long a request that only the leader can serve waits for this worker to lead: a moment after its
-// start. Kafka Connect answers 409 at once.
+// leaderWithin is how long a request that only the leader can serve waits for there to be one: a moment after a start, or after
+// the leader has gone. Kafka Connect answers 409 at once.
 const leaderWithin = 10 * time.Second
 
 // goneWithin is how long a deletion waits for the tasks to end.
 const goneWithin = 10 * time.Second
 
-// leading waits until this worker leads.
+// leading waits until this worker leads; where another does, the request is for that one.
 func (h *Herder) leading(ctx context.Context) error {
-	if h.members.Leading() {
-		return nil
-	}
-	ok := h.eventually(ctx, leaderWithin, h.members.Leading)
-	if !ok {
-		return &api.Error{
-			Status:     http.StatusConflict,
-			Message:    "Cannot complete request momentarily due to no known leader URL, likely because a rebalance was underway.",
-			RetryAfter: time.Second,
+	url := ""
+	ok := h.eventually(ctx, leaderWithin, func() bool {
+		if h.members.Leading() {
+			return true
 		}
+		url = h.members.LeaderURL()
+		return url != ""
+	})
+	switch {
+	case ok && h.members.Leading():
+		return nil
+	case url == "":
+		return noLeader()
+	default:
+		return &api.Elsewhere{URL: url}
 	}
-	return nil
+}
+
+func noLeader() error {
+	return &api.Error{
+		Status:     http.StatusConflict,
+		Message:    "Cannot complete request momentarily due to no known leader URL, likely because a rebalance was underway.",
+		RetryAfter: time.Second,
+	}
 }
 
 // eventually waits until cond holds; the conditions it is used for change within milliseconds.
@@ -187,7 +200,7 @@ func (h *Herder) check(ctx context.Context, cfg, stored map[string]string) (map[
 	return nil, &api.Error{Status: http.StatusBadRequest, Message: b.String()}
 }
 
-// Delete removes a connector. When it returns, its tasks on this worker have ended and its status is gone.
+// Delete removes a connector. When it returns, its tasks have ended and its status is gone, unless a worker takes too long for it.
 func (h *Herder) Delete(ctx context.Context, name string) error {
 	if err := h.leading(ctx); err != nil {
 		return err
@@ -204,7 +217,7 @@ func (h *Herder) Delete(ctx context.Context, name string) error {
 	h.poke() // the loop ends the tasks and forgets the states
 	h.eventually(ctx, goneWithin, func() bool {
 		_, known := h.statuses.Connector(name)
-		return h.exists(name) || !known && !h.runsHere(name) // or somebody has made it anew
+		return h.exists(name) || !known && !h.runs(name) // or somebody has made it anew
 	})
 	h.log.Info("connector deleted", "connector", name)
 	return h.statuses.Flush(ctx)
@@ -215,15 +228,17 @@ func (h *Herder) exists(name string) bool {
 	return ok
 }
 
-func (h *Herder) runsHere(name string) bool {
+// runs tells whether a task of a connector runs on this worker or, by what others have reported, elsewhere.
+func (h *Herder) runs(name string) bool {
 	h.mu.Lock()
-	defer h.mu.Unlock()
 	for id := range h.tasks {
 		if id.connector == name {
+			h.mu.Unlock()
 			return true
 		}
 	}
-	return false
+	h.mu.Unlock()
+	return len(h.statuses.Tasks(name)) > 0
 }
 
 // SetState pauses, resumes or stops a connector.
@@ -249,7 +264,7 @@ func (h *Herder) SetState(ctx context.Context, name string, target api.TargetSta
 	if target == api.Stopped { // what was stopped has no tasks left when the answer comes
 		h.eventually(ctx, goneWithin, func() bool {
 			c := h.configs.Snapshot().Connectors[name]
-			return c.Target != stopped || len(c.Tasks) == 0 && !h.runsHere(name) // or somebody wants something else by now
+			return c.Target != stopped || len(c.Tasks) == 0 && !h.runs(name) // or somebody wants something else by now
 		})
 		return h.statuses.Flush(ctx)
 	}
@@ -290,21 +305,34 @@ func (h *Herder) RestartTask(ctx context.Context, id api.TaskID) error {
 	case !ok:
 		return notFound("Unknown connector: " + id.Connector)
 	case c.Target == stopped:
-		return &api.Error{Status: http.StatusConflict, Message: "Cannot complete request momentarily due to no known leader URL, likely because a rebalance was underway."}
+		return noLeader()
 	case id.Task < 0 || id.Task >= len(c.Tasks):
 		return notFound("Unknown task: " + taskID{id.Connector, id.Task}.String())
-	}
-	if err := h.rescan(ctx); err != nil {
-		return err
 	}
 	h.mu.Lock()
 	r := h.tasks[taskID{id.Connector, id.Task}]
 	h.mu.Unlock()
+	if owner := h.owner(id); r == nil && owner != h.members.ID() && h.members.URL(owner) != "" {
+		return &api.Elsewhere{URL: h.members.URL(owner)}
+	}
 	if r == nil {
 		return &api.Error{Status: http.StatusConflict, Message: "Cannot complete request because of a conflicting operation (e.g. worker rebalance)", RetryAfter: time.Second}
 	}
+	if err := h.rescan(ctx); err != nil {
+		return err
+	}
 	r.restart(false)
 	return nil
+}
+
+// owner is the worker that a task is placed on; empty where it is on none.
+func (h *Herder) owner(id api.TaskID) string {
+	for worker, w := range h.members.Placement().Workers {
+		if slices.Contains(w.Tasks, cluster.TaskRef{Connector: id.Connector, Task: id.Task}) {
+			return worker
+		}
+	}
+	return ""
 }
 
 // shown prints a configuration of which nobody knows what is secret: only keys that every sink connector has show their

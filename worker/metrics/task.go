@@ -34,8 +34,8 @@ var (
 	descCommitFailure   = taskDesc("connector_task_metrics", "offset_commit_failure_percentage", "Share of offset commits that failed, 0 to 1.")
 	descRunning         = taskDesc("connector_task_metrics", "running_ratio", "Share of its time that the task was not paused.")
 	descPaused          = taskDesc("connector_task_metrics", "pause_ratio", "Share of its time that the task was paused.")
-	descRecordErrors    = taskDesc("task_error_metrics", "total_record_errors", "Records with an error.")
-	descRecordFailures  = taskDesc("task_error_metrics", "total_record_failures", "Records that failed the task.")
+	descRecordErrors    = taskDesc("task_error_metrics", "total_record_errors", "Operations on records with an error in the end.")
+	descRecordFailures  = taskDesc("task_error_metrics", "total_record_failures", "Operations on records that failed, each try counted.")
 	descRecordsSkipped  = taskDesc("task_error_metrics", "total_records_skipped", "Records skipped because of errors.")
 	descRetries         = taskDesc("task_error_metrics", "total_retries", "Operations tried again.")
 	descErrorsLogged    = taskDesc("task_error_metrics", "total_errors_logged", "Errors logged.")
@@ -122,19 +122,15 @@ func (t *Task) CommitDone(took time.Duration, err error) {
 // CommitLate counts an offset commit that was given up before its answer came.
 func (t *Task) CommitLate() { t.commitsSkipped.Add(1) }
 
-// Failed counts a record that failed the task.
+// Failed counts a record that could not be processed.
 func (t *Task) Failed() {
 	t.recordErrors.Add(1)
 	t.recordFailures.Add(1)
 	t.lastError.Store(t.now().UnixMilli())
 }
 
-// Skipped counts a record that was skipped because of an error.
-func (t *Task) Skipped() {
-	t.recordErrors.Add(1)
-	t.recordsSkipped.Add(1)
-	t.lastError.Store(t.now().UnixMilli())
-}
+// Skipped counts that such a record was passed over.
+func (t *Task) Skipped() { t.recordsSkipped.Add(1) }
 
 // Retried counts an operation tried again.
 func (t *Task) Retried() { t.retries.Add(1) }
@@ -143,12 +139,10 @@ func (t *Task) Retried() { t.retries.Add(1) }
 func (t *Task) Logged() { t.errorsLogged.Add(1) }
 
 // DeadLetter counts a record sent to the dead letter queue.
-func (t *Task) DeadLetter(err error) {
-	t.dlqRequests.Add(1)
-	if err != nil {
-		t.dlqFailures.Add(1)
-	}
-}
+func (t *Task) DeadLetter() { t.dlqRequests.Add(1) }
+
+// DeadLetterFailed counts one that could not be written.
+func (t *Task) DeadLetterFailed() { t.dlqFailures.Add(1) }
 
 // SetPaused says whether the task is paused.
 func (t *Task) SetPaused(paused bool) {

@@ -152,12 +152,26 @@ func (p Plugin) answersTo(class string) (name string, ok bool) {
 		return class, true
 	}
 	for _, c := range p.Classes {
-		simple := c.Name[strings.LastIndexByte(c.Name, '.')+1:]
-		if class == c.Name || class == simple || class == strings.TrimSuffix(simple, "Connector") {
+		if slices.Contains(aliases(c.Name), class) {
 			return c.Name, true
 		}
 	}
 	return "", false
+}
+
+// names are all that the plugin answers to.
+func (p Plugin) names() []string {
+	all := []string{p.Name}
+	for _, c := range p.Classes {
+		all = append(all, aliases(c.Name)...)
+	}
+	return all
+}
+
+// aliases are the names of a class: in full, its last part, and that without the "Connector" at its end.
+func aliases(class string) []string {
+	simple := class[strings.LastIndexByte(class, '.')+1:]
+	return []string{class, simple, strings.TrimSuffix(simple, "Connector")}
 }
 
 const (

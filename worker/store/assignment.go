@@ -6,92 +6,15 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"slices"
 	"strings"
 	"sync"
 )
 
 // Keys of the assignment topic.
 const (
-	placementKey  = "placement"
-	leavingPrefix = "leaving-"
+	placementKey = "placement"
+	memberPrefix = "worker-"
 )
-
-// TaskRef names a task.
-type TaskRef struct {
-	Connector string
-	Task      int
-}
-
-// Work is what one worker does.
-type Work struct {
-	Connectors []string
-	Tasks      []TaskRef
-}
-
-// Placement says which worker does what. Connectors and tasks are in order.
-type Placement struct {
-	Generation int64 // rises with every change
-	Leader     string
-	LeaderURL  string
-	Workers    map[string]Work
-}
-
-// placementRecord is a placement in the topic: the tasks of a worker by connector, which keeps 100,000 of them near a megabyte
-// before compression.
-type placementRecord struct {
-	Generation int64                 `json:"generation"`
-	Leader     string                `json:"leader"`
-	LeaderURL  string                `json:"leader_url"`
-	Workers    map[string]workRecord `json:"workers"`
-}
-
-type workRecord struct {
-	Connectors []string         `json:"connectors"`
-	Tasks      map[string][]int `json:"tasks"`
-}
-
-// MarshalJSON writes the record of the assignment topic.
-func (p Placement) MarshalJSON() ([]byte, error) {
-	r := placementRecord{p.Generation, p.Leader, p.LeaderURL, make(map[string]workRecord, len(p.Workers))}
-	for id, w := range p.Workers {
-		out := workRecord{w.Connectors, map[string][]int{}}
-		if out.Connectors == nil {
-			out.Connectors = []string{}
-		}
-		for _, t := range w.Tasks {
-			out.Tasks[t.Connector] = append(out.Tasks[t.Connector], t.Task)
-		}
-		r.Workers[id] = out
-	}
-	return encode(r), nil
-}
-
-// UnmarshalJSON reads the record of the assignment topic.
-func (p *Placement) UnmarshalJSON(b []byte) error {
-	var r placementRecord
-	if err := json.Unmarshal(b, &r); err != nil {
-		return err
-	}
-	if r.Generation <= 0 {
-		return fmt.Errorf("a generation of %d", r.Generation)
-	}
-	*p = Placement{r.Generation, r.Leader, r.LeaderURL, make(map[string]Work, len(r.Workers))}
-	for id, in := range r.Workers {
-		var w Work
-		if len(in.Connectors) > 0 {
-			w.Connectors = slices.Sorted(slices.Values(in.Connectors))
-		}
-		for _, c := range slices.Sorted(maps.Keys(in.Tasks)) {
-			slices.Sort(in.Tasks[c])
-			for _, n := range in.Tasks[c] {
-				w.Tasks = append(w.Tasks, TaskRef{c, n})
-			}
-		}
-		p.Workers[id] = w
-	}
-	return nil
-}
 
 // AssignmentStore is the assignment topic. It is safe for concurrent use.
 type AssignmentStore struct {
@@ -100,13 +23,14 @@ type AssignmentStore struct {
 
 	mu      sync.Mutex
 	latest  Placement
-	leaving map[string]bool
+	behind  bool // the last placement of the topic is not the latest
+	members map[string]Member
 	changed chan struct{}
 }
 
 // OpenAssignment opens the assignment topic, creating it when it is missing, and reads it to its end.
 func OpenAssignment(ctx context.Context, o Options) (*AssignmentStore, error) {
-	s := &AssignmentStore{log: o.logger().With("topic", o.Topic), leaving: map[string]bool{}, changed: make(chan struct{}, 1)}
+	s := &AssignmentStore{log: o.logger().With("topic", o.Topic), members: map[string]Member{}, changed: make(chan struct{}, 1)}
 	topic, err := openLog(ctx, o, assignmentKind, s.apply)
 	if err != nil {
 		return nil, err
@@ -118,18 +42,35 @@ func OpenAssignment(ctx context.Context, o Options) (*AssignmentStore, error) {
 // Topic is the topic's name.
 func (s *AssignmentStore) Topic() string { return s.topic.topic }
 
-// Placement is the last that was read; the zero Placement when there is none. It must not be changed.
+// Placement is the latest that was read: the first of the highest generation. It is the zero Placement when there is none, and must
+// not be changed.
 func (s *AssignmentStore) Placement() Placement {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.latest
 }
 
-// Leaving tells which workers have said that they are going and have not come back.
-func (s *AssignmentStore) Leaving() map[string]bool {
+// Behind tells that the topic ends with an older placement than the latest: a leader that did not know that its time was over has
+// written after its successor. Who opens the topic when it is compacted will not find the latest, unless a newer one is written.
+func (s *AssignmentStore) Behind() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return maps.Clone(s.leaving)
+	return s.behind
+}
+
+// Members are what workers have told of themselves, by ID. Some may have gone.
+func (s *AssignmentStore) Members() map[string]Member {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.members)
+}
+
+// Member is what a worker has told of itself.
+func (s *AssignmentStore) Member(id string) (Member, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m, ok := s.members[id]
+	return m, ok
 }
 
 // Changed tells that records have been read since it was last received from. It has room for one.
@@ -143,15 +84,14 @@ func (s *AssignmentStore) PutPlacement(ctx context.Context, p Placement) error {
 	return s.topic.put(ctx, write{placementKey, encode(p)})
 }
 
-// PutLeaving says that a worker is going, or takes it back.
-func (s *AssignmentStore) PutLeaving(ctx context.Context, worker string, leaving bool) error {
-	w := write{key: leavingPrefix + worker}
-	if leaving {
-		w.value = encode(struct {
-			Worker string `json:"worker"`
-		}{worker})
-	}
-	return s.topic.put(ctx, w)
+// PutMember writes what a worker tells of itself.
+func (s *AssignmentStore) PutMember(ctx context.Context, m Member) error {
+	return s.topic.put(ctx, write{memberPrefix + m.ID, m.value()})
+}
+
+// RemoveMember forgets a worker.
+func (s *AssignmentStore) RemoveMember(ctx context.Context, id string) error {
+	return s.topic.put(ctx, write{key: memberPrefix + id})
 }
 
 // Close ends the store.
@@ -160,21 +100,35 @@ func (s *AssignmentStore) Close() error { return s.topic.close() }
 func (s *AssignmentStore) apply(r record) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch worker, leaving := strings.CutPrefix(r.key, leavingPrefix); {
-	case leaving && r.value == nil:
-		delete(s.leaving, worker)
-	case leaving:
-		s.leaving[worker] = true
-	case r.key == placementKey && r.value != nil:
-		var p Placement
-		if err := json.Unmarshal(r.value, &p); err != nil {
-			s.log.Warn("passing over a record that cannot be read", "partition", r.partition, "offset", r.offset, "key", r.key, "error", err)
-			return
-		}
-		s.latest = p
-	default:
-		s.log.Warn("passing over a record with an unknown key", "partition", r.partition, "offset", r.offset, "key", r.key)
+	if err := s.take(r); err != nil {
+		s.log.Warn("passing over a record that cannot be read", "partition", r.partition, "offset", r.offset, "key", r.key, "error", err)
 		return
 	}
 	signal(s.changed)
+}
+
+func (s *AssignmentStore) take(r record) error {
+	switch id, member := strings.CutPrefix(r.key, memberPrefix); {
+	case member && r.value == nil:
+		delete(s.members, id)
+	case member:
+		m, err := parseMember(id, r.value)
+		if err != nil {
+			return err
+		}
+		s.members[id] = m
+	case r.key == placementKey && r.value != nil:
+		var p Placement
+		if err := json.Unmarshal(r.value, &p); err != nil {
+			return err
+		}
+		s.behind = p.Generation <= s.latest.Generation
+		if s.behind {
+			return nil
+		}
+		s.latest = p
+	default:
+		return fmt.Errorf("the key is unknown")
+	}
+	return nil
 }

@@ -18,7 +18,7 @@
 //	            status-task-<name>-<n>            the same
 //	            status-topic-<topic>:connector-<name>  {"topic":{"name":…,"connector":…,"task":…,"discoverTimestamp":…}}
 //	assignment  placement                         [Placement], as JSON
-//	            leaving-<worker>                  {"worker":…,"generation":…}
+//	            worker-<host:port>                [Member], as JSON
 //
 // # Invariants
 //

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"maps"
 	"strings"
 	"sync"
 	"testing"
@@ -577,18 +576,34 @@ func TestPlacementRecord(t *testing.T) {
 	p.Workers["127.0.0.1:1"] = w
 	ctx := within(t, patience)
 	must(t, s.PutPlacement(ctx, p))
-	must(t, s.PutLeaving(ctx, "127.0.0.1:2", true))
+	m := store.Member{ID: "127.0.0.1:2", URL: "http://127.0.0.1:2", Version: "1", Process: "p", Plugins: map[string][]string{"file": {"1", "2"}}, Released: 7, Leaving: true}
+	must(t, s.PutMember(ctx, m))
 	other := open()
 	if d := cmp.Diff(p, other.Placement()); d != "" {
 		t.Error(d)
 	}
-	if d := cmp.Diff(map[string]bool{"127.0.0.1:2": true}, maps.Clone(other.Leaving())); d != "" {
+	if d := cmp.Diff(map[string]store.Member{m.ID: m}, other.Members()); d != "" {
 		t.Error(d)
 	}
-	must(t, s.PutLeaving(ctx, "127.0.0.1:2", false))
+	must(t, s.RemoveMember(ctx, m.ID))
 	must(t, other.Refresh(ctx))
-	if len(other.Leaving()) != 0 {
-		t.Error("still leaving")
+	if len(other.Members()) != 0 {
+		t.Error("still known")
+	}
+
+	// The first placement of the highest generation counts: what is written by those who come late does not.
+	late := store.Placement{Generation: 7, Leader: "127.0.0.1:2", Workers: map[string]store.Work{}}
+	must(t, s.PutPlacement(ctx, late))
+	if d := cmp.Diff(p, s.Placement()); d != "" || !s.Behind() {
+		t.Errorf("behind %t: %s", s.Behind(), d)
+	}
+	next := store.Placement{
+		Generation: 8, Leader: "127.0.0.1:2", Workers: map[string]store.Work{"127.0.0.1:2": {}},
+		Revoked: map[string]store.Revoked{"127.0.0.1:1": {Generation: 8, Tasks: []store.TaskRef{{Connector: "a"}, {Connector: "a", Task: 1}}}},
+	}
+	must(t, s.PutPlacement(ctx, next))
+	if d := cmp.Diff(next, s.Placement()); d != "" || s.Behind() {
+		t.Errorf("behind %t: %s", s.Behind(), d)
 	}
 }
 

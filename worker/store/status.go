@@ -381,10 +381,47 @@ func (s *StatusStore) sendAgain() {
 		}
 		s.mu.Lock()
 		for i := range maps.Clone(s.unsent) {
-			s.transmit(i, s.entry(i))
+			if e := s.entry(i); e.outdated() {
+				s.withdraw(i, e)
+			} else {
+				s.transmit(i, e)
+			}
 		}
 		s.mu.Unlock()
 	}
+}
+
+// outdated tells whether another worker has written by a newer placement what Kafka would not take from this one.
+func (e *entry) outdated() bool {
+	return e.mine != nil && e.mine.status.State != "" && e.read != nil && !e.mine.status.overrides(&e.read.status)
+}
+
+// withdraw gives up a write.
+func (s *StatusStore) withdraw(i id, e *entry) {
+	delete(s.unsent, i)
+	e.pending, e.mine = false, nil
+	if s.flying+len(s.unsent) == 0 {
+		close(s.settled)
+		s.settled = make(chan struct{})
+	}
+}
+
+// Generation is the highest of all statuses.
+func (s *StatusStore) Generation() (highest int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	see := func(e *entry) {
+		if v := e.value(); v != nil {
+			highest = max(highest, v.status.Generation)
+		}
+	}
+	for _, c := range s.all {
+		see(&c.self)
+		for _, t := range c.tasks {
+			see(t)
+		}
+	}
+	return highest
 }
 
 func (s *StatusStore) apply(r record) {
@@ -430,6 +467,10 @@ func (s *StatusStore) apply(r record) {
 	// A worker that gives a task away may say so after the next one has it running.
 	if i.kind == 't' && v.status.State == StateUnassigned && e.read != nil && e.read.status.State == StateRunning &&
 		e.read.status.Generation >= v.status.Generation {
+		return
+	}
+	// Nor does what a worker writes count that does not know that another has its work since.
+	if i.kind != 'u' && e.read != nil && !v.status.overrides(&e.read.status) {
 		return
 	}
 	e.read = v

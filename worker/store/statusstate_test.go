@@ -78,6 +78,7 @@ func TestStatusRead(t *testing.T) {
 		rec{"status-connector-a", statusOf("RUNNING", "w1", "1")},
 		rec{"status-task-a-0", statusOf("RUNNING", "w1", "5")},
 		rec{"status-task-a-0", statusOf("UNASSIGNED", "w2", "5")}, // stale: passed over
+		rec{"status-task-a-0", statusOf("FAILED", "w2", "4")},     // so is this
 		rec{"status-task-a-1", statusOf("RUNNING", "w1", "5")},
 		rec{"status-task-a-1", statusOf("UNASSIGNED", "w1", "6")},
 		rec{"status-task-a-2", `{"state":"FAILED","trace":"why","worker_id":"w1","generation":5}`}, // Kafka before 4.1
@@ -134,13 +135,13 @@ func FuzzPlacement(f *testing.F) {
 	f.Add([]byte(`{"generation":-1}`))
 	f.Add([]byte(`{"generation":1,"workers":{"":{"tasks":{"x":[]}}}}`))
 	f.Fuzz(func(t *testing.T, value []byte) {
-		s := &AssignmentStore{log: slog.New(slog.DiscardHandler), leaving: map[string]bool{}, changed: make(chan struct{}, 1)}
+		s := &AssignmentStore{log: slog.New(slog.DiscardHandler), members: map[string]Member{}, changed: make(chan struct{}, 1)}
 		s.apply(record{key: placementKey, value: value})
 		p := s.Placement()
 		if p.Generation == 0 {
 			return // passed over
 		}
-		again := AssignmentStore{log: s.log, leaving: map[string]bool{}, changed: make(chan struct{}, 1)}
+		again := AssignmentStore{log: s.log, members: map[string]Member{}, changed: make(chan struct{}, 1)}
 		again.apply(record{key: placementKey, value: encode(p)})
 		if d := cmp.Diff(p, again.Placement()); d != "" {
 			t.Error(d)

@@ -14,6 +14,8 @@ import (
 
 	"github.com/sluice-connect/sluice/connectors"
 	"github.com/sluice-connect/sluice/plugins"
+	"github.com/sluice-connect/sluice/worker/convert"
+	"github.com/sluice-connect/sluice/worker/deadletter"
 	"github.com/sluice-connect/sluice/worker/metrics"
 )
 
@@ -37,7 +39,12 @@ type Config struct {
 	Topics      []string // exactly one of Topics and TopicsRegex
 	TopicsRegex string   // a Java regular expression that matches whole topic names
 
-	Records connectors.Format // JSON is checked, other payloads pass
+	// Records says what the batches hold. Key and Value make that of the bytes, where they are given and cannot pass them as
+	// they are; otherwise JSON is checked, and other payloads pass. Header reads headers, where it is given and can refuse any.
+	Records            connectors.Format
+	Key, Value, Header convert.Converter
+
+	Errors Errors // what becomes of records that cannot be processed
 
 	// Consumer holds librdkafka properties, with bootstrap.servers, group.id and, for static membership,
 	// group.instance.id. What the task relies on (commits, offset store, assignment strategy) it sets itself.
@@ -61,6 +68,14 @@ type Config struct {
 	OnTrouble  func(*connectors.Error)      // what troubles the task while it goes on; nil: nothing any more
 	OnTopic    func(topic string)           // a topic gave its first record
 	OnPaused   func(paused bool)            // SetPaused has taken effect
+}
+
+// Errors says what becomes of records that cannot be converted, transformed or stored: errors.* of the connector.
+type Errors struct {
+	Tolerate    bool               // they are passed over; otherwise the first one ends the task
+	Log         bool               // each is logged
+	LogRecord   bool               // with the coordinates of the record
+	DeadLetters *deadletter.Config // each is written there, also the one that ends the task; nil: nowhere
 }
 
 var topicName = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)

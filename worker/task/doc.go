@@ -10,13 +10,16 @@
 //
 // # Invariants
 //
-//  1. An offset is committed only if the plugin reported everything below it as durable, in the opening of the partition
-//     that is committed for, and if the partition is still this task's.
+//  1. An offset is committed only if everything below it is dealt with: the plugin reported it as durable, in the opening of the
+//     partition that is committed for, or it was passed over; if Kafka has acknowledged the dead letters of all records
+//     below it, whoever rejected them, and whatever the plugin reports; and if the partition is still this task's.
 //  2. Batches of an opening hold the partition's records in the order of their offsets, from the offset where the plugin
-//     wanted to resume, without a record left out. A record that cannot be handed on ends the task.
+//     wanted to resume. A record is left out only where it cannot be processed and errors.tolerance is all; with none it ends
+//     the task.
 //  3. Batches under way, sent and not taken, hold at most CreditBytes, unless it is one record alone that is larger. A partition
 //     has its equal share of that, so that one whose writer is slow uses up its own share only and delays no other; a record
-//     larger than the share may use the rest when the partition has nothing else under way.
+//     larger than the share may use the rest when the partition has nothing else under way. Dead letters under way are bounded
+//     too: while they are too many no batch is sent, so that no more can come of them.
 //  4. The consumer is polled at least every few hundred milliseconds whatever the plugin does, except while partitions are
 //     handed back, which takes at most CloseTimeout.
 //  5. A partition that is taken away is closed in the plugin and committed before it is handed back; one that is lost is
@@ -28,5 +31,5 @@
 // # Neighbours
 //
 // The herder makes the configuration, starts the plugin's task and reports what Run returns. Package plugins has the other
-// end of [Plugin]; package worker/convert checks records; package worker/metrics shows what is counted here.
+// end of [Plugin]; package worker/convert checks records; package worker/deadletter writes those that cannot be processed; package worker/metrics shows what is counted here.
 package task

@@ -3,6 +3,7 @@ package task
 import (
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
@@ -24,6 +25,9 @@ func (r *run) drain() {
 			continue
 		case c := <-r.commits.results:
 			r.committed(c)
+			continue
+		case <-r.lettersReady:
+			r.settled()
 			continue
 		default:
 		}
@@ -65,7 +69,7 @@ func (r *run) handle(e event) {
 				r.lied(p, fmt.Errorf("plugin rejects offset %d, which it was not sent", ev.Offset))
 				return
 			}
-			r.bad(p, ev.Offset, "", orUnknown(ev.Err))
+			r.rejected(p, ev.Offset, orUnknown(ev.Err))
 		}
 	case plugins.Trouble:
 		if ev.Err == nil {
@@ -114,7 +118,8 @@ func (r *run) forget(p *partition) {
 	if p.paused {
 		r.held--
 	}
-	p.state, p.paused, p.held, p.builder = closed, false, nil, nil
+	p.drop()
+	p.state, p.paused, p.held = closed, false, nil
 	r.credit.close(&p.account)
 	r.troubles.over(p.id)
 	delete(r.byID, p.id)
@@ -157,10 +162,14 @@ func placed(e *connectors.Error, p *partition) *connectors.Error {
 // troubles keeps what troubles the task while it goes on, by its source.
 type troubles struct {
 	tell func(*connectors.Error)
-	now  map[uint32]*connectors.Error // by opening; kafkaTrouble is the consumer's own
+	now  map[uint32]*connectors.Error // by opening or other source
 }
 
-const kafkaTrouble = 0 // no opening has this id
+// The sources that are not openings; no opening has these ids.
+const (
+	kafkaTrouble  = 0
+	letterTrouble = math.MaxUint32
+)
 
 func (t *troubles) set(id uint32, e *connectors.Error) {
 	if old := t.now[id]; old != nil && old.Error() == e.Error() {
@@ -208,6 +217,8 @@ func (r *run) await(deadline time.Time, done func() bool) bool {
 			r.lookedUp(l)
 		case c := <-r.commits.results:
 			r.committed(c)
+		case <-r.lettersReady:
+			r.settled()
 		case <-stop: // from now on the stop's deadline counts
 			stop = nil
 			timer.Reset(min(time.Until(deadline), r.cfg.StopTimeout))

@@ -29,13 +29,13 @@ func TestBadRecordsEndTheTask(t *testing.T) {
 			"value",
 			connectors.Format{Key: connectors.PayloadBytes, Value: connectors.PayloadJSON},
 			embeddedtest.Record{Topic: "events", Partition: 1, Value: []byte(`{"a":}`)},
-			"converting record value from JSON", "at byte 5",
+			"converting record value with JsonConverter", "at byte 5",
 		},
 		{
 			"key",
 			connectors.Format{Key: connectors.PayloadJSON, Value: connectors.PayloadJSON},
 			embeddedtest.Record{Topic: "events", Partition: 1, Key: []byte(`color`), Value: []byte(`1`)},
-			"converting record key from JSON", "at byte 0",
+			"converting record key with JsonConverter", "at byte 0",
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

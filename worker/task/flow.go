@@ -11,9 +11,9 @@ import (
 // not pay for one that is slow for long: while any of them has room, only a tenth of the time may go to holding. Then the
 // partition is paused until half of its share is free.
 
-// hold waits until the partition's batch is sent. False means that it was not, and that the partition is paused, or that
+// hold waits until the partition's record has room. False means that it has none, and that the partition is paused, or that
 // the task ends.
-func (r *run) hold(p *partition) bool {
+func (r *run) hold(p *partition, room func() bool) bool {
 	most := holdMost
 	costly := r.othersHaveRoom(p)
 	if costly {
@@ -22,13 +22,13 @@ func (r *run) hold(p *partition) bool {
 	if most > 0 {
 		start := time.Now()
 		timer := time.NewTimer(most)
-		sent := r.holdUntil(p, timer.C)
+		found := r.holdUntil(timer.C, room)
 		timer.Stop()
 		r.now = time.Now()
 		if costly {
 			r.holdLeft -= r.now.Sub(start)
 		}
-		if sent {
+		if found {
 			return true
 		}
 		if r.failure != nil || r.ctx.Err() != nil {
@@ -44,7 +44,7 @@ func (r *run) hold(p *partition) bool {
 	return false
 }
 
-func (r *run) holdUntil(p *partition, timeout <-chan time.Time) bool {
+func (r *run) holdUntil(timeout <-chan time.Time, room func() bool) bool {
 	for {
 		select {
 		case e := <-r.link.events:
@@ -53,12 +53,17 @@ func (r *run) holdUntil(p *partition, timeout <-chan time.Time) bool {
 				return false
 			}
 		case <-r.link.sent:
+		case <-r.lettersReady:
+			r.settled()
+			if r.failure != nil {
+				return false
+			}
 		case <-timeout:
 			return false
 		case <-r.ctx.Done():
 			return false
 		}
-		if r.send(p) {
+		if room() {
 			return true
 		}
 	}
@@ -76,7 +81,7 @@ func (r *run) othersHaveRoom(p *partition) bool {
 // releaseHeld lets paused partitions go on that have room again.
 func (r *run) releaseHeld() {
 	for _, p := range r.partitions {
-		if !p.paused || p.state != open || p.account.used > r.credit.share()/2 || !r.send(p) {
+		if !p.paused || p.state != open || p.account.used > r.credit.share()/2 || r.lettersFull() || !r.send(p) {
 			continue
 		}
 		p.paused = false

@@ -1,7 +1,6 @@
 package task
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
@@ -30,6 +29,7 @@ type partition struct {
 	builder  *connectors.Builder // nil: nothing collected
 	base     int64               // first offset in it
 	size     int64               // of it, an upper bound
+	common   common              // of its records
 	lastSent time.Time
 	account  account
 	underWay []sentBatch // oldest first
@@ -46,30 +46,15 @@ type sentBatch struct {
 	at   time.Time
 }
 
-// tracker follows how far a partition is durable and committed.
-type tracker struct {
-	sent      int64 // behind the last offset sent to the plugin, or where it resumed; -1: nothing yet
-	durable   int64 // what the plugin reported last; -1: nothing yet
-	committed int64 // what the group has; -1: nothing
-	barrier   int64 // a record that failed: nothing beyond it is committed; -1: none
-}
+// due is the offset to commit, and whether that is news.
+func (p *partition) due() (offset int64, moved bool) { return p.tracker.due(p.builder != nil) }
 
-// report takes a durable offset from the plugin. Going back means nothing; going beyond what was sent is a lie.
-func (t *tracker) report(next int64) error {
-	if next > t.sent {
-		return fmt.Errorf("plugin reports offset %d as durable, but it was sent nothing from %d on", next, t.sent)
+// drop gives up what is collected and was not sent; it is read again.
+func (p *partition) drop() {
+	if p.builder != nil {
+		p.stopAt(p.base)
+		p.builder = nil
 	}
-	t.durable = max(t.durable, next)
-	return nil
-}
-
-// due is the offset to commit, and whether that is news (invariant 1).
-func (t *tracker) due() (offset int64, moved bool) {
-	offset = t.durable
-	if t.barrier >= 0 {
-		offset = min(offset, t.barrier)
-	}
-	return offset, offset > max(t.committed, 0)
 }
 
 // take tells how long the oldest batches were under way, once the plugin has taken them.

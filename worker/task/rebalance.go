@@ -63,7 +63,7 @@ func (r *run) assign(assigned []kafka.TopicPartition) {
 			continue // the client never assigns what it has not taken away
 		}
 		r.lastID++
-		p := &partition{Partition: key, id: r.lastID, since: time.Now(), next: -1, tracker: tracker{sent: -1, durable: -1, committed: -1, barrier: -1}}
+		p := &partition{Partition: key, id: r.lastID, since: time.Now(), next: -1, tracker: newTracker()}
 		r.partitions[key] = p
 		fresh = append(fresh, p)
 	}
@@ -192,12 +192,14 @@ func (r *run) revoke(revoked []kafka.TopicPartition, lost bool) []kafka.TopicPar
 	}
 	fetched := r.assignedAmong(revoked)
 	r.log.Info("partitions taken away", "partitions", names(gone), "lost", lost)
-	if !r.closePartitions(gone, !lost, r.now.Add(r.cfg.CloseTimeout)) && r.failure == nil {
+	deadline := r.now.Add(r.cfg.CloseTimeout)
+	if !r.closePartitions(gone, !lost, deadline) && r.failure == nil {
 		r.pluginGone = true
 		r.fail(connectors.Retriable("closing partitions", fmt.Errorf("plugin did not close %s within %s", names(stillOpen(gone)), r.cfg.CloseTimeout),
 			"the plugin hangs; it is started again"))
 	}
 	if !lost {
+		r.awaitLetters(gone, deadline)
 		r.commitNow(gone, r.cfg.CommitTimeout)
 	}
 	for _, p := range gone {
@@ -225,7 +227,8 @@ func (r *run) closePartitions(list []*partition, sendRest bool, deadline time.Ti
 				p.paused = false
 				r.held--
 			}
-			p.state, p.held, p.builder = closing, nil, nil
+			p.drop()
+			p.state, p.held = closing, nil
 			r.link.push(command{id: p.id, close: true})
 		case closing, closed:
 		}

@@ -1,8 +1,8 @@
 package task
 
 import (
+	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -12,6 +12,7 @@ import (
 
 	"github.com/sluice-connect/sluice/connectors"
 	"github.com/sluice-connect/sluice/worker/convert"
+	"github.com/sluice-connect/sluice/worker/deadletter"
 )
 
 const (
@@ -45,6 +46,7 @@ type run struct {
 	batchLimit int64
 	keyJSON    bool
 	valueJSON  bool
+	convert    *conversion // nil: bytes go to the plugin as they are, checked where they are JSON
 	headers    []connectors.Header
 	topics     map[string]bool // that gave a record
 
@@ -55,6 +57,10 @@ type run struct {
 	held      int       // partitions paused by back-pressure
 	holdLeft  time.Duration
 	read      int // records since the latest look
+
+	letters      *deadletter.Queue // nil: none
+	lettersReady <-chan struct{}   // of its results
+	lettersLost  bool              // the queue gives none any more
 
 	lookups    chan lookup
 	commits    commits
@@ -82,6 +88,7 @@ func newRun(t *Task, p Plugin) *run {
 		credit:       credit{total: t.cfg.CreditBytes},
 		keyJSON:      t.cfg.Records.Key == connectors.PayloadJSON,
 		valueJSON:    t.cfg.Records.Value == connectors.PayloadJSON,
+		convert:      newConversion(&t.cfg),
 		topics:       map[string]bool{},
 		now:          time.Now(),
 		holdLeft:     holdMost,
@@ -96,7 +103,9 @@ func newRun(t *Task, p Plugin) *run {
 
 func (r *run) run(ctx context.Context) error {
 	r.ctx = ctx
-	if err := r.connect(); err != nil {
+	if err := r.openLetters(); err != nil {
+		r.fail(err)
+	} else if err := r.connect(); err != nil {
 		r.fail(err)
 	} else {
 		r.loop()
@@ -175,6 +184,7 @@ func (r *run) tend() {
 		r.releaseHeld()
 	}
 	r.checkDeadlines()
+	r.tendLetters()
 	r.tendCommits()
 	if r.now.After(r.nextGauges) {
 		r.gauges()
@@ -186,7 +196,7 @@ func (r *run) tend() {
 // is expected to say something that lets records flow.
 func (r *run) pollTimeout() time.Duration {
 	switch {
-	case r.unsent || r.held > 0 || len(r.byID) < len(r.partitions) || len(r.toAssign) > 0:
+	case r.unsent || r.held > 0 || r.lettersUnderWay() || len(r.byID) < len(r.partitions) || len(r.toAssign) > 0:
 		return activePoll
 	case r.collected:
 		return min(activePoll, max(r.cfg.Linger/2, time.Millisecond))
@@ -232,37 +242,65 @@ func (r *run) add(p *partition, m *kafka.Message) {
 			"the topic was made anew or has lost records; check what the sink has, then reset the connector's offsets").At(p.Partition, offset))
 		return
 	}
-	key, value := m.Key, m.Value
-	if r.valueJSON && value != nil {
-		var err error
-		if value, err = convert.JSON(value); err != nil && !r.bad(p, offset, "value", err) {
-			return
-		}
+	if r.convert != nil {
+		r.addConverted(p, m)
+		return
 	}
+	key, value := m.Key, m.Value
 	if r.keyJSON && key != nil {
 		var err error
-		if key, err = convert.JSON(key); err != nil && !r.bad(p, offset, "key", err) {
+		if key, err = convert.JSON(key); err != nil {
+			r.unfit(p, m, failed(deadletter.KeyConverter, convert.JSONClass, convert.NotJSON(err)))
 			return
 		}
 	}
-	size := int64(len(key) + len(value) + recordOverhead)
+	if r.valueJSON && value != nil {
+		var err error
+		if value, err = convert.JSON(value); err != nil {
+			r.unfit(p, m, failed(deadletter.ValueConverter, convert.JSONClass, convert.NotJSON(err)))
+			return
+		}
+	}
 	r.headers = r.headers[:0]
 	for i := range m.Headers {
-		h := &m.Headers[i]
-		r.headers = append(r.headers, connectors.Header{Key: h.Key, Value: h.Value})
-		size += int64(len(h.Key) + len(h.Value) + headerOverhead)
+		r.headers = append(r.headers, connectors.Header{Key: m.Headers[i].Key, Value: m.Headers[i].Value})
 	}
-	if size > largestRecord {
-		r.fail(connectors.Misconfigured("reading records", fmt.Errorf("record of %d bytes, at most %d can be passed on", size, largestRecord),
+	r.collect(p, m, common{}, key, value)
+}
+
+// common is what the records of a batch have in common, as in connectors.Columns.
+type common struct {
+	topic                  string
+	keySchema, valueSchema []byte
+}
+
+func (c *common) equal(o *common) bool {
+	return c.topic == o.topic && bytes.Equal(c.keySchema, o.keySchema) && bytes.Equal(c.valueSchema, o.valueSchema)
+}
+
+func (c *common) size() int64 { return int64(len(c.topic) + len(c.keySchema) + len(c.valueSchema)) }
+
+// collect puts a record into the partition's batch, with the headers in r.headers. Where there is no room it holds the message, which
+// is then added anew.
+func (r *run) collect(p *partition, m *kafka.Message, c common, key, value []byte) {
+	offset := int64(m.TopicPartition.Offset)
+	size := int64(len(key) + len(value) + recordOverhead)
+	for i := range r.headers {
+		size += int64(len(r.headers[i].Key) + len(r.headers[i].Value) + headerOverhead)
+	}
+	if size+c.size() > largestRecord {
+		r.fail(connectors.Misconfigured("reading records", fmt.Errorf("record of %d bytes, at most %d can be passed on", size+c.size(), largestRecord),
 			"lower max.message.bytes of the topic, and move the connector's offset behind this record").At(p.Partition, offset))
 		return
 	}
-	if p.builder != nil && (p.size+size > r.batchLimit || offset-p.base >= spanMost) && !r.send(p) && !r.hold(p) {
+	full := p.builder != nil && (p.size+size > r.batchLimit || offset-p.base >= spanMost || !p.common.equal(&c))
+	if full && !r.send(p) && !r.hold(p, func() bool { return r.send(p) }) {
 		p.held = m
 		return
 	}
 	if p.builder == nil {
-		p.builder, p.base, p.size = r.link.builder(), offset, 0
+		p.builder, p.base, p.size, p.common = r.link.builder(), offset, c.size(), c
+		p.builder.Describe(c.topic, c.keySchema, c.valueSchema)
 		r.collected = true
 		if !r.topics[p.Topic] {
 			r.firstRecord(p)
@@ -292,26 +330,6 @@ func (r *run) firstRecord(p *partition) {
 	}
 }
 
-// bad decides what becomes of a record that cannot be converted or stored. It is the only place that does. True means that
-// the record is dealt with and the task goes on; so far every such record ends the task (errors.tolerance=none).
-func (r *run) bad(p *partition, offset int64, what string, err error) bool {
-	e := connectors.BadRecord(p.Partition, offset, err)
-	if known, ok := errors.AsType[*connectors.Error](err); ok {
-		e = known.At(p.Partition, offset)
-	} else {
-		e.Op = "converting record " + what + " from JSON"
-		e.Hint = "mend what produces such records, skip this one by altering the connector's offsets, or use another " + what + ".converter"
-	}
-	if p.barrier < 0 || offset < p.barrier {
-		p.barrier = offset
-	}
-	if r.cfg.Metrics != nil {
-		r.cfg.Metrics.Failed()
-	}
-	r.fail(e)
-	return false
-}
-
 // send hands the partition's batch to the plugin where credit allows. True means that nothing is left to send.
 func (r *run) send(p *partition) bool {
 	if p.builder == nil {
@@ -319,12 +337,12 @@ func (r *run) send(p *partition) bool {
 	}
 	columns := p.builder.Columns()
 	size := int64(columns.Size())
-	if p.state != open || !r.link.room() || !r.credit.take(&p.account, size) {
+	if p.state != open || !r.link.room() || r.lettersFull() || !r.credit.take(&p.account, size) {
 		r.unsent = true
 		return false
 	}
 	p.underWay = append(p.underWay, sentBatch{size, r.now})
-	p.sent = p.builder.Next()
+	p.sent, p.handed = p.builder.Next(), true
 	p.lastSent = r.now
 	if r.cfg.Metrics != nil {
 		r.cfg.Metrics.Sent(columns.Records)

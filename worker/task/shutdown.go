@@ -30,6 +30,7 @@ func (r *run) shutdown() error {
 			"what it had not made durable is read again"))
 		r.pluginGone = true
 	}
+	r.awaitLetters(all, deadline.Add(-r.cfg.StopTimeout/8))
 	r.commitNow(all, min(r.cfg.CommitTimeout, max(time.Until(deadline), r.cfg.StopTimeout/8)))
 
 	r.ending = true // from here on only the rebalance callback looks at the partitions
@@ -37,14 +38,18 @@ func (r *run) shutdown() error {
 	left := make(chan error, 1)
 	go func() {
 		r.helpers.Wait()
+		var unread error
+		if r.letters != nil {
+			unread = r.letters.Close()
+		}
 		if r.consumer == nil {
-			left <- nil
+			left <- unread
 			return
 		}
 		if r.wantLeave() {
 			r.leave(deadline)
 		}
-		left <- workerstore.CloseConsumer(r.consumer)
+		left <- errors.Join(unread, workerstore.CloseConsumer(r.consumer))
 	}()
 	patience := max(time.Until(deadline), min(time.Second, r.cfg.StopTimeout/4))
 	if r.pluginGone {
@@ -58,11 +63,11 @@ func (r *run) shutdown() error {
 	select {
 	case err := <-left:
 		if err != nil {
-			r.log.Warn("closing the consumer", "error", err)
+			r.log.Warn("closing the task's Kafka clients", "error", err)
 		}
 	case <-timer.C:
 		// A broker that is away can keep the client from closing for up to a minute; nothing depends on it.
-		r.log.Warn("the consumer takes long to close, it is left alone")
+		r.log.Warn("the Kafka clients take long to close, they are left alone")
 	}
 	return r.result()
 }

@@ -97,6 +97,42 @@ func Produce(t testing.TB, b *embedded.Broker, records ...Record) {
 	}
 }
 
+// Read gives all records that a topic has, by partition and offset. A topic that does not exist has none.
+func Read(t testing.TB, b *embedded.Broker, topic string) []Record {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	cl := client(t, b)
+	defer cl.Close()
+	ends, err := kadm.NewClient(cl).ListEndOffsets(ctx, topic)
+	if err != nil {
+		t.Fatalf("listing end offsets of %s: %v", topic, err)
+	}
+	var records []Record
+	for id, end := range ends[topic] {
+		if end.Err != nil || end.Offset == 0 {
+			continue
+		}
+		reader := client(t, b, kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: {id: kgo.NewOffset().AtStart()}}))
+		for next := int64(0); next < end.Offset && ctx.Err() == nil; {
+			fetched := reader.PollFetches(ctx)
+			fetched.EachRecord(func(r *kgo.Record) {
+				next = r.Offset + 1
+				record := Record{Topic: topic, Partition: id, Key: r.Key, Value: r.Value, Timestamp: r.Timestamp}
+				for _, h := range r.Headers {
+					record.Headers = append(record.Headers, connectors.Header{Key: h.Key, Value: h.Value})
+				}
+				records = append(records, record)
+			})
+		}
+		reader.Close()
+	}
+	if ctx.Err() != nil {
+		t.Fatalf("reading topic %s takes too long", topic)
+	}
+	return records
+}
+
 // Committed reads the committed offsets of a consumer group; a partition without one is missing.
 func Committed(t testing.TB, b *embedded.Broker, group string) map[connectors.Partition]int64 {
 	t.Helper()
@@ -133,6 +169,22 @@ func AddPartitions(t testing.TB, b *embedded.Broker, topic string, total int) {
 	}
 	if err != nil {
 		t.Fatalf("growing topic %s to %d partitions: %v", topic, total, err)
+	}
+}
+
+// DeleteBefore drops the records of a partition below an offset, as retention does.
+func DeleteBefore(t testing.TB, b *embedded.Broker, p connectors.Partition, offset int64) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	adm := kadm.NewClient(client(t, b))
+	defer adm.Close()
+	deleted, err := adm.DeleteRecords(ctx, kadm.Offsets{p.Topic: {p.ID: {Topic: p.Topic, Partition: p.ID, At: offset}}})
+	if err == nil {
+		err = deleted.Error()
+	}
+	if err != nil {
+		t.Fatalf("deleting records of %s before %d: %v", p, offset, err)
 	}
 }
 

@@ -1,4 +1,4 @@
-package hdfs
+package encode
 
 import (
 	"bytes"
@@ -10,39 +10,37 @@ import (
 	"github.com/sluice-connect/sluice/connectors"
 )
 
-// format is how values become the bytes of a file.
-type format struct {
-	extension string
-	append    func(buf, value []byte) ([]byte, error)
-}
+// lineFunc adds a value, and what ends it, to a file.
+type lineFunc func(buf, value []byte) ([]byte, error)
 
-func newFormat(cfg connectors.Config, payload connectors.Payload) format {
-	switch lastPart(formatClass.Get(cfg)) {
-	case "ByteArrayFormat":
-		separator := []byte(bytesSeparator.Get(cfg))
-		if len(separator) == 0 {
-			separator = []byte{'\n'}
-		}
-		ext := bytesExtension.Get(cfg)
+// lines gives the way of writing values one behind the other, and the extension of such files.
+func lines(class string, o Options) (f lineFunc, extension string) {
+	switch {
+	case class == ByteArray:
+		ext := o.Extension
 		if ext != "" && !strings.HasPrefix(ext, ".") {
 			ext = "." + ext
 		}
-		return format{ext, func(buf, v []byte) ([]byte, error) { return append(append(buf, v...), separator...), nil }}
-	case "StringFormat":
-		if payload == connectors.PayloadJSON {
-			return format{".txt", appendJSON}
+		if o.Separator == "" {
+			return ended([]byte{'\n'}), ext
 		}
-		return format{".txt", func(buf, v []byte) ([]byte, error) { return append(append(buf, v...), '\n'), nil }}
+		return ended([]byte(o.Separator)), ext
+	case class == String && o.Payload == connectors.PayloadJSON:
+		return appendJSON, ".txt"
+	case class == String:
+		return ended([]byte{'\n'}), ".txt"
+	case o.Payload == connectors.PayloadString:
+		return appendText, ".json"
+	case o.Payload == connectors.PayloadBytes:
+		return appendBase64, ".json"
 	default:
-		switch payload {
-		case connectors.PayloadString:
-			return format{".json", appendText}
-		case connectors.PayloadBytes:
-			return format{".json", appendBase64}
-		default:
-			return format{".json", appendJSON}
-		}
+		return appendJSON, ".json"
 	}
+}
+
+// ended writes values as they are.
+func ended(separator []byte) lineFunc {
+	return func(buf, v []byte) ([]byte, error) { return append(append(buf, v...), separator...), nil }
 }
 
 // appendJSON passes a document through. A line feed can only stand between its tokens, where a blank means the same.
