@@ -3,7 +3,6 @@ package herder
 import (
 	"cmp"
 	"context"
-	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -51,6 +50,9 @@ func (h *Herder) Plugins(ctx context.Context, connectorsOnly bool) ([]api.Plugin
 
 // PluginConfig lists the keys of a plugin: of a sink its own first, then those that every sink connector has.
 func (h *Herder) PluginConfig(ctx context.Context, plugin, version string) ([]api.ConfigKeyInfo, error) {
+	if err := pluginhost.CheckVersionRange(version); err != nil {
+		return nil, &api.Error{Status: http.StatusBadRequest, Message: err.Error()}
+	}
 	p, err := h.find(ctx, plugin, version)
 	switch {
 	case err == nil:
@@ -61,13 +63,16 @@ func (h *Herder) PluginConfig(ctx context.Context, plugin, version string) ([]ap
 	if class, ok := transform.Lookup(plugin); ok {
 		return transformKeys(class, version)
 	}
-	if _, def, ok := convert.Describe(plugin); ok {
+	if class, def, ok := convert.Describe(plugin); ok {
+		if err := pluginhost.InVersionRange(class, h.version, version); err != nil {
+			return nil, &api.Error{Status: http.StatusBadRequest, Message: err.Error()}
+		}
 		return keyInfos(def.Keys()), nil
 	}
 	if _, def, ok := convert.DescribeHeader(plugin); ok {
 		return keyInfos(def.Keys()), nil
 	}
-	if errors.Is(err, pluginhost.ErrNotFound) || len(h.host.Versions(plugin)) == 0 {
+	if len(h.host.Versions(plugin)) == 0 {
 		return nil, notFound("Unknown plugin " + plugin + ".")
 	}
 	return nil, &api.Error{Status: http.StatusBadRequest, Message: err.Error()} // the version
