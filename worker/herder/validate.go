@@ -17,7 +17,8 @@ import (
 	"github.com/sluice-connect/sluice/worker/transform"
 )
 
-// Validate checks a configuration for a plugin without using it.
+// Validate checks a configuration for a plugin without using it. If nothing else is wrong with what the plugin reads of it, the
+// plugin tries the connection, where it can.
 func (h *Herder) Validate(ctx context.Context, _ string, cfg map[string]string) (api.ConfigInfos, error) {
 	class := cfg["connector.class"]
 	if _, err := h.find(ctx, class, cfg[pluginVersion]); err != nil && class != "" {
@@ -25,11 +26,12 @@ func (h *Herder) Validate(ctx context.Context, _ string, cfg map[string]string) 
 			return api.ConfigInfos{}, &api.Elsewhere{URL: h.members.URL(id)}
 		}
 	}
-	return h.validate(ctx, cfg)
+	return h.validate(ctx, cfg, true)
 }
 
-// validate checks the keys that every sink connector has, then those of the plugin, in its own process.
-func (h *Herder) validate(ctx context.Context, cfg map[string]string) (api.ConfigInfos, error) {
+// validate checks the keys that every sink connector has, then those of the plugin, in its own process; with probe the
+// connection too.
+func (h *Herder) validate(ctx context.Context, cfg map[string]string, probe bool) (api.ConfigInfos, error) {
 	class := cfg["connector.class"]
 	if class == "" {
 		return api.ConfigInfos{}, &api.Error{
@@ -66,7 +68,7 @@ func (h *Herder) validate(ctx context.Context, cfg map[string]string) (api.Confi
 	h.appendInfos(&infos, h.complete(class, values), values)
 	h.appendTransforms(&infos, cfg)
 	if err == nil {
-		own, err := h.host.Validate(ctx, p, cfg, false)
+		own, err := h.host.Validate(ctx, p, cfg, probe)
 		if err != nil {
 			return api.ConfigInfos{}, fmt.Errorf("validating with plugin %s: %w", p.Name, err)
 		}
