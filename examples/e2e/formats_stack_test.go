@@ -86,6 +86,7 @@ func TestSchemasToFiles(t *testing.T) {
 		return syscall.Kill(pid, syscall.SIGKILL)
 	})
 	produce(at, perPartition)
+	eventually(t, time.Minute, "WebHDFS", func() error { return get(s.WebHDFSURL()+"/webhdfs/v1/?op=LISTSTATUS", nil) }) // its first answer is slow
 	for name := range classes {
 		eventually(t, 2*time.Minute, name+" to store everything", func() error {
 			if n := p.committed(name); n < perPartition*partitions {
