@@ -404,7 +404,11 @@ func TestSwapOfChangedFiles(t *testing.T) {
 				c := &client{m: m, at: map[int]fault{call: pause}}
 				var before map[string]string
 				renamed := false
-				c.pause = func() { change(m); before = maps.Clone(m.files); renamed = m.files[path.Join(data, nameOf(0, 6))] != "" && name != "merged by somebody" }
+				c.pause = func() {
+					change(m)
+					before = maps.Clone(m.files)
+					renamed = m.files[path.Join(data, nameOf(0, 6))] != "" && name != "merged by somebody"
+				}
 				f := m.open(c, "a")
 				err := f.Swap(t.Context(), data, groups[0], nameOf(0, 6))
 				if before == nil {

@@ -54,9 +54,9 @@ func TestStatements(t *testing.T) {
 func TestTimeColumns(t *testing.T) {
 	for format, want := range map[string][]string{
 		"'year'=YYYY/'month'=MM/'day'=dd/'hour'=HH": {"year", "month", "day", "hour"},
-		"'dt='YYYY-MM-dd":                           {"dt"},
-		"YYYY/MM":                                   nil,
-		"":                                          nil,
+		"'dt='YYYY-MM-dd": {"dt"},
+		"YYYY/MM":         nil,
+		"":                nil,
 	} {
 		if got := TimeColumns(format); !slices.Equal(got, want) {
 			t.Errorf("%s: %q, want %q", format, got, want)
