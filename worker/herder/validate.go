@@ -61,7 +61,7 @@ func (h *Herder) validate(ctx context.Context, cfg map[string]string) (api.Confi
 		}
 		h.appendInfos(&infos, p.Config, own)
 	}
-	for _, side := range []string{"key", "value", "header"} {
+	for _, side := range []string{"header", "key", "value"} {
 		h.appendConverter(&infos, cfg, side)
 	}
 	return infos, nil
