@@ -22,11 +22,11 @@ import (
 // clickSchema is the schema of the records of TestDeadLettersUnderKills, in JsonConverter's envelope.
 const clickSchema = `{"type":"struct","fields":[{"type":"string","field":"userName"},{"type":"int64","optional":true,"field":"n"}]}`
 
-// Of 40,000 records with schemas one in twenty cannot be converted and one in twenty cannot be stored. Although each plugin is
+// Of 20,000 records with schemas one in twenty cannot be converted and one in twenty cannot be stored. Although each plugin is
 // killed twice and the worker twice, at random moments, every good record ends exactly once in HDFS and in Elasticsearch, every
 // bad one at least once in the dead letter queue of each, and none in the wrong place.
 func TestDeadLettersUnderKills(t *testing.T) {
-	const records, tasks = 40_000, 3
+	const records, tasks = 20_000, 3
 	rng := seed(t)
 	s := stack.Shared(t, stack.Kafka, stack.HDFS, stack.Elasticsearch)
 	topic := fmt.Sprintf("bad-%d", rng.Uint32())
@@ -47,6 +47,7 @@ func TestDeadLettersUnderKills(t *testing.T) {
 		},
 		"elasticsearch": {
 			"connector.class": "io.confluent.connect.elasticsearch.ElasticsearchSinkConnector", "connection.url": s.ElasticsearchURL(), "key.ignore": "true",
+			"read.timeout.ms": "60000", "connection.timeout.ms": "30000",
 		},
 	}
 	for name, cfg := range sinks {
@@ -116,7 +117,7 @@ func TestDeadLettersUnderKills(t *testing.T) {
 	}
 	for name := range sinks {
 		p.running(name, tasks)
-		eventually(t, 3*time.Minute, name+" to deal with everything", func() error {
+		eventually(t, 5*time.Minute, name+" to deal with everything", func() error {
 			if n := p.committed(name); n < records {
 				s, _ := p.status(name)
 				return fmt.Errorf("%d of %d, status %+v", n, records, s)
