@@ -101,6 +101,17 @@ func (*localFS) List(_ context.Context, dir string) ([]string, error) {
 	return names, nil
 }
 
+func (*localFS) Folders(_ context.Context, dir string) (names []string, err error) {
+	entries, err := os.ReadDir(dir)
+	for _, e := range entries {
+		// a link to a folder is one to readers
+		if info, err := os.Stat(filepath.Join(dir, e.Name())); err == nil && info.IsDir() {
+			names = append(names, e.Name())
+		}
+	}
+	return names, err
+}
+
 func (*localFS) ReadFile(_ context.Context, name string) ([]byte, error) {
 	return os.ReadFile(filepath.Clean(name))
 }

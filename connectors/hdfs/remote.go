@@ -165,6 +165,19 @@ func (r *remoteFS) List(ctx context.Context, dir string) (names []string, err er
 	return names, err
 }
 
+func (r *remoteFS) Folders(ctx context.Context, dir string) (names []string, err error) {
+	err = r.call(ctx, func(c *hdfs.Client) error {
+		infos, err := c.ReadDir(dir)
+		for _, i := range infos {
+			if i.IsDir() {
+				names = append(names, i.Name())
+			}
+		}
+		return err
+	})
+	return names, err
+}
+
 func (r *remoteFS) ReadFile(ctx context.Context, name string) (b []byte, err error) {
 	err = r.call(ctx, func(c *hdfs.Client) (err error) {
 		b, err = c.ReadFile(name)
