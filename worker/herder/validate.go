@@ -74,7 +74,7 @@ func (h *Herder) validate(ctx context.Context, cfg map[string]string, probe bool
 		}
 		h.appendInfos(&infos, p.Config, own)
 	}
-	for _, side := range []string{"key", "value", "header"} {
+	for _, side := range []string{"header", "key", "value"} {
 		h.appendConverter(&infos, cfg, side)
 	}
 	h.checkOverrides(cfg, &infos)
