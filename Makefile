@@ -71,6 +71,10 @@ bench: build ## measure against Kafka Connect on the same broker (needs Java 17 
 bench-elasticsearch: build ## measure the Elasticsearch sink against a loop of bulk requests (needs Java 17 and Maven)
 	@examples/benchmark/run -elasticsearch
 
+.PHONY: bench-hdfs
+bench-hdfs: build ## measure the HDFS sink on real HDFS (needs Java 17 and Maven)
+	@examples/benchmark/run -hdfs
+
 .PHONY: clean
 clean: ## remove what build made
 	rm -rf bin

@@ -5,6 +5,9 @@
 // With -elasticsearch it measures the Elasticsearch sink against a loop that only sends bulk requests of 2,000 documents, four at a
 // time: the same documents and ids into the same index of one shard, made anew for each round.
 //
+// With -hdfs it measures the HDFS sink on a namenode and three datanodes, with two sizes of files and two converters: from
+// the state RUNNING until the last full file is committed. What does not fill a file does not count.
+//
 // # Invariants
 //
 //  1. What counts is what lies in the sink's file, or in the index: it is counted there, and every record must be there, once.

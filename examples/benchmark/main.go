@@ -42,12 +42,16 @@ func main() {
 	flag.StringVar(&o.properties, "properties", "", "more worker properties for sluice, between semicolons")
 	flag.StringVar(&o.sink, "sink", "", "more settings of the Elasticsearch sink, between semicolons")
 	elastic := flag.Bool("elasticsearch", false, "measure the Elasticsearch sink against a loop that only sends bulk requests")
+	hdfs := flag.Bool("hdfs", false, "measure the HDFS sink on real HDFS")
 	flag.Parse()
 	o.converters = strings.Split(converters, ",")
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	measure := run
 	if *elastic {
 		measure = runElasticsearch
+	}
+	if *hdfs {
+		measure = runHDFS
 	}
 	err := inFolder(ctx, o, measure)
 	stop()
