@@ -88,6 +88,9 @@ func (d ConfigDef) parse(raw map[string]string) (map[string]any, []ConfigValue) 
 		text, given := raw[k.def.Name]
 		switch {
 		case given:
+			if k.def.Type == TypeString || k.def.Type == TypePassword {
+				text = strings.TrimFunc(text, func(r rune) bool { return r <= ' ' }) // as Kafka does, by Java's trim
+			}
 			v.Value = &text
 		case k.def.Default != nil:
 			text, v.Value = *k.def.Default, k.def.Default

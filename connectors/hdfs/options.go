@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/sluice-connect/sluice/connectors"
-	"github.com/sluice-connect/sluice/connectors/hdfs/encode"
 )
 
 const (
@@ -57,21 +56,6 @@ var (
 	zeroPad = connectors.Int("filename.offset.zero.pad.width", "Least number of digits of the offsets in the names of files.",
 		connectors.Group(groupStorage), connectors.Default("10"), connectors.Between(0, 20))
 
-	formatClass = connectors.ClassName("format.class", "Format of the files: JsonFormat (one document to a line), StringFormat (one text to a line) or ByteArrayFormat (values as they are). Only the last part of the name counts. Confluent's sink has no default here.",
-		connectors.Group(groupConnector), connectors.Default("io.confluent.connect.hdfs.json.JsonFormat"), connectors.WithImportance(connectors.High),
-		connectors.Check("JsonFormat, StringFormat, ByteArrayFormat", checkFormat), connectors.Recommend(
-			"io.confluent.connect.hdfs.json.JsonFormat", "io.confluent.connect.hdfs.string.StringFormat", "io.confluent.connect.hdfs.bytearray.ByteArrayFormat"))
-	bytesExtension = connectors.String("format.bytearray.extension", "Extension of the files of ByteArrayFormat.",
-		connectors.Group(groupConnector), connectors.Default(".bin"), connectors.Check("without /", func(s string) error {
-			if strings.Contains(s, "/") {
-				return errors.New("String must not hold a slash")
-			}
-			return nil
-		}))
-	bytesSeparator = connectors.String("format.bytearray.separator", "What follows each value in the files of ByteArrayFormat; empty for a line feed.",
-		connectors.Group(groupConnector), connectors.Default(""))
-	compression = connectors.String("sluice.compression", "Compression of the files of JsonFormat, StringFormat and ByteArrayFormat. It adds its extension to their names, by which Hadoop's tools know it: .gz, .zst, .snappy, .deflate.",
-		connectors.Group(groupConnector), connectors.Default(encode.None), connectors.OneOf(encode.Codecs()...))
 	onNull = connectors.String("behavior.on.null.values", "What becomes of records without a value: fail rejects them, ignore passes over them.",
 		connectors.Group(groupConnector), connectors.Default(nullFail), connectors.OneOf(nullFail, nullIgnore))
 
@@ -125,20 +109,13 @@ var (
 // ignored are Confluent's options that change nothing here, with the reasons.
 func ignored() []connectors.AnyKey {
 	const (
-		noJVM    = "there is no JVM and no Hadoop installation"
-		noSchema = "it concerns formats with schemas"
-		noParts  = "it concerns other partitioners"
-		noHive   = "tables are not kept by the sink; make an external table over the topic's folder"
+		noJVM   = "there is no JVM and no Hadoop installation"
+		noParts = "it concerns other partitioners"
+		noHive  = "tables are not kept by the sink; make an external table over the topic's folder"
 	)
 	list := []struct{ name, group, fallback, why string }{
 		{"hadoop.home", groupHDFS, "", noJVM},
 		{"shutdown.timeout.ms", groupConnector, "3000", "the worker's task.shutdown.graceful.timeout.ms counts"},
-		{"schemas.cache.config", groupSchema, "1000", noSchema},
-		{"avro.codec", groupConnector, "", noSchema},
-		{"parquet.codec", groupConnector, "", noSchema},
-		{"schema.compatibility", groupSchema, "NONE", noSchema},
-		{"enhanced.avro.schema.support", groupSchema, "true", noSchema},
-		{"connect.meta.data", groupSchema, "true", noSchema},
 		{"storage.class", groupStorage, "", "the URL says which storage it is"},
 		{"partition.field.name", groupPartition, "", noParts},
 		{"partition.duration.ms", groupPartition, "-1", noParts},
@@ -166,7 +143,8 @@ func definition() connectors.ConfigDef {
 	return connectors.Define(slices.Concat([]connectors.AnyKey{
 		storeURL, hdfsURL, confDir, user, timeout,
 		topicsDir, logsDir, fileDelim, dirDelim, zeroPad, captureGroups,
-		formatClass, bytesExtension, bytesSeparator, compression, onNull,
+	}, formatKeys(), []connectors.AnyKey{
+		onNull,
 		flushSize, rotateInterval, rotateSchedule, timezone, retryBackoff,
 		writeMode, bufferBytes, fileBytes, partitioner,
 		kerberos, principal, keytabFile, namenodePrincipal, krb5Conf, ticketCache,
@@ -174,14 +152,3 @@ func definition() connectors.ConfigDef {
 }
 
 func lastPart(class string) string { return class[strings.LastIndexByte(class, '.')+1:] }
-
-func checkFormat(class string) error {
-	switch lastPart(class) {
-	case "JsonFormat", "StringFormat", "ByteArrayFormat":
-		return nil
-	case "AvroFormat", "ParquetFormat", "OrcFormat":
-		return errors.New("this version writes JSON, strings and raw bytes; use JsonFormat, StringFormat or ByteArrayFormat")
-	default:
-		return errors.New("String must be one of JsonFormat, StringFormat, ByteArrayFormat, with or without the package before it")
-	}
-}

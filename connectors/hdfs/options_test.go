@@ -104,14 +104,20 @@ func TestOptionValues(t *testing.T) {
 		{"topic.capture.groups.regex", []string{""}, map[string]string{"(.*)": "does not take parts of the topic's name"}},
 		{
 			"format.class",
-			[]string{"JsonFormat", "io.confluent.connect.hdfs.json.JsonFormat", "io.confluent.connect.hdfs3.string.StringFormat", "ByteArrayFormat"},
-			map[string]string{
-				"": "must be one of JsonFormat", "json": "must be one of JsonFormat", "x.JsonFormatter": "must be one of",
-				"io.confluent.connect.hdfs.avro.AvroFormat": "writes JSON, strings and raw bytes", "ParquetFormat": "use JsonFormat", "x.OrcFormat": "use JsonFormat",
+			[]string{
+				"JsonFormat", "io.confluent.connect.hdfs.json.JsonFormat", "io.confluent.connect.hdfs3.string.StringFormat", "ByteArrayFormat",
+				"io.confluent.connect.hdfs.avro.AvroFormat", "ParquetFormat",
 			},
+			map[string]string{"": "must be one of AvroFormat", "json": "JsonFormat, StringFormat", "x.JsonFormatter": "must be one of", "x.OrcFormat": "ORC cannot be written; use ParquetFormat"},
 		},
 		{"format.bytearray.extension", []string{"", ".bin", "dat", ".tar.gz"}, map[string]string{"a/b": "must not hold a slash", "/": "must not hold a slash"}},
 		{"format.bytearray.separator", []string{"", "\n", "--", "\x00"}, nil},
+		{"avro.codec", []string{"null", "deflate", "snappy", "zstandard"}, map[string]string{"bzip2": "must be one of (case insensitive): null, deflate, snappy, zstandard"}},
+		{"parquet.codec", []string{"snappy", "gzip", "zstd", "brotli", "none"}, map[string]string{"lzo": "must be one of", "": "must be one of"}},
+		{"schema.compatibility", []string{"NONE", "backward", "FORWARD", "FULL"}, map[string]string{"": "must be one of", "TRANSITIVE": "NONE, BACKWARD, FORWARD, FULL"}},
+		{"enhanced.avro.schema.support", []string{"true", "false"}, map[string]string{"maybe": "either true or false"}},
+		{"connect.meta.data", []string{"true", "FALSE"}, map[string]string{"": "either true or false"}},
+		{"schemas.cache.config", []string{"1", "1000"}, map[string]string{"0": "at least 1", "many": "Not a number of type INT"}},
 		{"sluice.compression", []string{"none", "gzip", "ZSTD", "snappy", "deflate"}, map[string]string{"": "must be one of", "lz4": "none, gzip, zstd, snappy, deflate"}},
 		{"behavior.on.null.values", []string{"fail", "IGNORE"}, map[string]string{"delete": "must be one of (case insensitive): fail, ignore"}},
 		{"flush.size", []string{"1", "2147483647"}, map[string]string{"0": "at least 1", "-5": "at least 1", "": "Not a number of type INT", "3000000000": "Not a number of type INT"}},
@@ -176,7 +182,7 @@ func TestIgnoredOptions(t *testing.T) {
 		}
 	}
 	for name, want := range map[string]string{
-		"avro.codec": "schemas", "hadoop.home": "JVM", "path.format": "partitioners", "hive.integration": "external table",
+		"hadoop.home": "JVM", "path.format": "partitioners", "hive.integration": "external table",
 		"kerberos.ticket.renew.period.ms": "when they are due", "shutdown.timeout.ms": "task.shutdown.graceful.timeout.ms", "storage.class": "URL",
 	} {
 		i := slices.IndexFunc(definition().Keys(), func(k connectors.KeyDef) bool { return k.Name == name })
@@ -202,6 +208,10 @@ func TestCombinations(t *testing.T) {
 			want: map[string]string{"hdfs.url": "store.url says something else; remove one of them"},
 		},
 		{name: "tilde in flush mode", set: map[string]string{"store.url": "hdfs://nn", "file.delim": "~"}},
+		{
+			name: "Avro in append mode", set: map[string]string{"store.url": "hdfs://nn", "format.class": "AvroFormat", "sluice.write.mode": "append"},
+			want: map[string]string{"sluice.write.mode": "files of AvroFormat cannot be appended to"},
+		},
 		{
 			name: "tilde in append mode", set: map[string]string{"store.url": "hdfs://nn", "file.delim": "~", "sluice.write.mode": "Append"},
 			want: map[string]string{"file.delim": "~ marks the growing files of append mode"},

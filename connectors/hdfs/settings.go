@@ -105,6 +105,7 @@ func check(cfg connectors.Config) []connectors.ConfigError {
 	if fileDelim.Get(cfg) == growingMark && strings.EqualFold(writeMode.Get(cfg), modeAppend) {
 		errs = append(errs, connectors.ConfigError{Key: fileDelim.Name(), Message: "Invalid value ~ for configuration file.delim: ~ marks the growing files of append mode; use another of +, -, _, ="})
 	}
+	errs = append(errs, checkGrowing(cfg)...)
 	if half := newSecurity(cfg); (half.principal == "") != (half.keytab == "") {
 		key := principal.Name()
 		if half.keytab == "" {
@@ -140,10 +141,7 @@ func newSettings(cfg connectors.Config, records connectors.Format) (settings, er
 			return settings{}, err
 		}
 	}
-	format, err := encode.New(encode.Options{
-		Class: formatClass.Get(cfg), Payload: records.Value, Separator: bytesSeparator.Get(cfg), Extension: bytesExtension.Get(cfg),
-		Compression: compression.Get(cfg),
-	})
+	format, err := newFormat(cfg, records.Value)
 	if err != nil {
 		return settings{}, connectors.Misconfigured("reading format.class", err, "")
 	}

@@ -26,6 +26,7 @@ const (
 	Elasticsearch Service = "elasticsearch"
 	NameNode      Service = "namenode"
 	NameNode2     Service = "namenode2" // of a pair, STACK_NAMENODES=2
+	KDC           Service = "kdc"       // the Kerberos server, STACK_HDFS_SECURITY=kerberos
 	DataNode1     Service = "datanode1"
 	DataNode2     Service = "datanode2"
 	DataNode3     Service = "datanode3"
@@ -169,6 +170,35 @@ func (s *Stack) DFSAdmin(ctx context.Context, args ...string) error {
 	}
 	return s.run(ctx, "dfsadmin", services...)
 }
+
+// Kinit gets a Kerberos ticket of a user into a new file.
+func (s *Stack) Kinit(ctx context.Context, user, file string) error {
+	return s.run(ctx, "kinit", Service(user), Service(file))
+}
+
+// DFS runs hdfs dfs as the superuser and gives what it prints.
+func (s *Stack) DFS(ctx context.Context, args ...string) (string, error) {
+	services := make([]Service, len(args))
+	for i, a := range args {
+		services[i] = Service(a)
+	}
+	cmd := s.command(ctx, "dfs", services...)
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("stack dfs %v: %w\n%s", args, err, strings.TrimSpace(said.String()))
+	}
+	return string(out), nil
+}
+
+// Keytab returns the file with the keys of a Kerberos user.
+func (s *Stack) Keytab(user string) string {
+	return filepath.Join(s.dir, "kerberos", user+".keytab")
+}
+
+// Krb5Conf returns Kerberos' configuration for clients of the stack.
+func (s *Stack) Krb5Conf() string { return s.urls["KRB5_CONFIG"] }
 
 // Down stops all services; with wipe it does so at once and removes the data. It is the last call of a stack.
 func (s *Stack) Down(ctx context.Context, wipe bool) error {

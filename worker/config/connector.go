@@ -23,7 +23,7 @@ var (
 	KeyConverterVer   = connectors.String("key.converter.plugin.version", "Accepted; converters have the version of the worker.", common, low, short, connectors.Display("Key converter version"))
 	ValueConverter    = connectors.ClassName("value.converter", "Converter of record values; the worker's where none is given.", common, low, short, connectors.Display("Value converter class"))
 	ValueConverterVer = connectors.String("value.converter.plugin.version", "Accepted; converters have the version of the worker.", common, low, short, connectors.Display("Value converter version"))
-	HeaderConverter   = connectors.ClassName("header.converter", "Converter of record headers; they pass unchanged.", common, low, short, connectors.Display("Header converter class"))
+	HeaderConverter   = connectors.ClassName("header.converter", "Converter of record headers; the worker's where none is given. A sink gets headers as they are, or, where the converter is not SimpleHeaderConverter, StringConverter or ByteArrayConverter, the text of what it read.", common, low, short, connectors.Display("Header converter class"))
 	HeaderVer         = connectors.String("header.converter.plugin.version", "Accepted; converters have the version of the worker.", common, low, short, connectors.Display("Header converter version"))
 
 	Transforms   = connectors.List("transforms", "Aliases of transformations.", connectors.Default(""), connectors.Group("Transforms"), connectors.InOrder(12), low, connectors.WithWidth(connectors.WidthLong), connectors.Display("Transforms"), connectors.Check("no transformations", notYet("transformations")))

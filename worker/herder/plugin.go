@@ -57,8 +57,8 @@ func (h *Herder) PluginConfig(ctx context.Context, plugin, version string) ([]ap
 	if _, def, ok := convert.Describe(plugin); ok {
 		return keyInfos(def.Keys()), nil
 	}
-	if convert.IsHeaderClass(plugin) {
-		return []api.ConfigKeyInfo{}, nil
+	if _, def, ok := convert.DescribeHeader(plugin); ok {
+		return keyInfos(def.Keys()), nil
 	}
 	if errors.Is(err, pluginhost.ErrNotFound) || len(h.host.Versions(plugin)) == 0 {
 		return nil, notFound("Unknown plugin " + plugin + ".")
@@ -95,7 +95,7 @@ func (h *Herder) complete(class string, values []connectors.ConfigValue) []conne
 	own := []string{h.version}
 	for i := range keys {
 		k, v := &keys[i], &values[i]
-		if class, _, ok := convert.Describe(deref(v.Value)); ok && strings.HasSuffix(k.Name, ".converter") {
+		if class, _, ok := describe(k.Name, deref(v.Value)); ok {
 			v.Value = &class // in full, whatever name it was given by
 		}
 		set := func(fallback string, choices []string) {
@@ -114,12 +114,23 @@ func (h *Herder) complete(class string, values []connectors.ConfigValue) []conne
 		case "value.converter":
 			set(h.worker.ValueConverter, convert.Classes())
 		case "header.converter":
-			set(convert.SimpleHeaderConverter, convert.HeaderClasses())
+			set(h.workerConverter("header"), convert.HeaderClasses())
 		case "key.converter.plugin.version", "value.converter.plugin.version", "header.converter.plugin.version":
 			set(h.version, own)
 		}
 	}
 	return keys
+}
+
+// describe looks a converter up by the key that names it and its class; other keys name none.
+func describe(key, class string) (string, connectors.ConfigDef, bool) {
+	switch key {
+	case "key.converter", "value.converter":
+		return convert.Describe(class)
+	case "header.converter":
+		return convert.DescribeHeader(class)
+	}
+	return "", connectors.ConfigDef{}, false
 }
 
 func deref(s *string) string {
@@ -132,20 +143,26 @@ func deref(s *string) string {
 // appendConverter adds the keys of the converter that a connector names for itself.
 func (h *Herder) appendConverter(infos *api.ConfigInfos, cfg map[string]string, side string) {
 	prefix := side + ".converter"
-	_, def, ok := convert.Describe(cfg[prefix])
+	_, def, ok := describe(prefix, cfg[prefix])
 	if !ok {
 		return
 	}
-	props := map[string]string{"converter.type": side}
-	for name, value := range cfg {
-		if after, ok := strings.CutPrefix(name, prefix+"."); ok {
-			props[after] = value
-		}
-	}
-	keys, values := def.Keys(), def.Validate(props)
+	keys, values := def.Keys(), def.Validate(converterProps(cfg, prefix))
 	for i := range keys {
 		keys[i].DisplayName = cmp.Or(keys[i].DisplayName, keys[i].Name)
 		keys[i].Name, values[i].Name = prefix+"."+keys[i].Name, prefix+"."+values[i].Name
 	}
 	h.appendInfos(infos, keys, values)
+}
+
+// converterProps are the properties of the converter that a key of a connector names.
+func converterProps(cfg map[string]string, key string) map[string]string {
+	use, _, _ := strings.Cut(key, ".")
+	props := map[string]string{"converter.type": use}
+	for name, value := range cfg {
+		if own, ok := strings.CutPrefix(name, key+"."); ok {
+			props[own] = value
+		}
+	}
+	return props
 }

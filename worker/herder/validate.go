@@ -61,7 +61,7 @@ func (h *Herder) validate(ctx context.Context, cfg map[string]string) (api.Confi
 		}
 		h.appendInfos(&infos, p.Config, own)
 	}
-	for _, side := range []string{"key", "value"} {
+	for _, side := range []string{"key", "value", "header"} {
 		h.appendConverter(&infos, cfg, side)
 	}
 	return infos, nil
@@ -112,29 +112,44 @@ func (h *Herder) checkConverters(cfg map[string]string, p pluginhost.Plugin, val
 		if name == "" || known(name) {
 			return false
 		}
-		blame(values, key, fmt.Errorf("Invalid value %s for configuration %s: Class %s could not be found.", name, key, name))
+		blame(values, key, fmt.Errorf("Invalid value %s for configuration %s: Class %s could not be found.%s", name, key, name, registryHint(name)))
 		values[slices.IndexFunc(values, func(v connectors.ConfigValue) bool { return v.Name == key })].Value = nil
 		return true
 	}
-	unknown("header.converter", convert.IsHeaderClass)
 	for _, side := range []struct {
-		key, fallback string
-		accepted      []connectors.Payload
-	}{
-		{"key.converter", h.worker.KeyConverter, p.Keys},
-		{"value.converter", h.worker.ValueConverter, p.Values},
-	} {
-		if unknown(side.key, func(name string) bool { _, _, ok := convert.Describe(name); return ok }) {
+		use      string
+		accepted []connectors.Payload
+	}{{"key", p.Keys}, {"value", p.Values}, {"header", nil}} {
+		key := side.use + ".converter"
+		if unknown(key, func(name string) bool { _, _, ok := describe(key, name); return ok }) {
 			continue
 		}
-		payload, err := h.payload(cfg, side.key, side.fallback)
-		if err == nil && len(side.accepted) > 0 && !slices.Contains(side.accepted, payload) {
-			err = fmt.Errorf("sink %s does not take %s; it takes %v", p.Name, payload, side.accepted)
+		made, err := h.converter(cfg, side.use)
+		if err == nil && len(side.accepted) > 0 && !slices.Contains(side.accepted, made.Payload()) {
+			err = fmt.Errorf("sink %s does not take %s; it takes %v", p.Name, made.Payload(), side.accepted)
 		}
-		if err != nil {
-			blame(values, side.key, err)
+		if err != nil && !h.blamedByKeys(cfg, key) {
+			blame(values, key, err)
 		}
 	}
+}
+
+// registryHint helps those who come with converters of a schema registry.
+func registryHint(class string) string {
+	if !strings.HasPrefix(class, "io.confluent.connect.") {
+		return ""
+	}
+	return " Converters that need a schema registry are not supported: use " + strings.Join(convert.Classes(), ", ") +
+		"; schemas travel with records in JsonConverter's envelopes (schemas.enable=true)."
+}
+
+// blamedByKeys says whether the keys of a connector's own converter, which are validated on their own, show what is wrong with it.
+func (h *Herder) blamedByKeys(cfg map[string]string, key string) bool {
+	_, def, ok := describe(key, cfg[key])
+	if !ok {
+		return false
+	}
+	return slices.ContainsFunc(def.Validate(converterProps(cfg, key)), func(v connectors.ConfigValue) bool { return len(v.Errors) > 0 })
 }
 
 // checkOverrides applies the policy for consumer.override.* keys.

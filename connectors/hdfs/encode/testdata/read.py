@@ -1,0 +1,85 @@
+"""Reads files of the HDFS sink, independently of it, and prints a JSON document for each record, in order.
+
+    read.py [--schema] FILE...
+
+What a file is, its name says: .avro, .parquet, .json, .txt or .bin, the last three with .gz, .zst, .snappy or .deflate
+behind perhaps. Bytes are printed in base64, decimals as texts, dates as days, times and timestamps as milliseconds, NaN and
+infinities as texts. --schema prints the schema of each file before its records. Needs fastavro, pyarrow and cramjam.
+"""
+import base64, datetime, decimal, json, math, struct, sys
+
+import cramjam, fastavro, pyarrow as pa, pyarrow.parquet as pq
+
+EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
+
+
+def plain(v):
+    if isinstance(v, (bytes, bytearray)):
+        return base64.b64encode(v).decode()
+    if isinstance(v, decimal.Decimal):
+        return format(v, "f")
+    if isinstance(v, datetime.datetime):
+        if v.tzinfo is None:
+            v = v.replace(tzinfo=datetime.timezone.utc)
+        return (v - EPOCH) // datetime.timedelta(milliseconds=1)
+    if isinstance(v, datetime.date):
+        return (v - EPOCH.date()).days
+    if isinstance(v, datetime.time):
+        return ((v.hour * 60 + v.minute) * 60 + v.second) * 1000 + v.microsecond // 1000
+    if isinstance(v, float) and not math.isfinite(v):
+        return "NaN" if math.isnan(v) else "Infinity" if v > 0 else "-Infinity"
+    if isinstance(v, dict):
+        return {k: plain(x) for k, x in v.items()}
+    if isinstance(v, (list, tuple)):
+        return [plain(x) for x in v]
+    return v
+
+
+def hadoop_snappy(data):
+    out = bytearray()
+    while data:
+        want, n = struct.unpack(">II", data[:8])
+        block = bytes(cramjam.snappy.decompress_raw(data[8:8 + n]))
+        assert len(block) == want, "a block has another length than it says"
+        out, data = out + block, data[8 + n:]
+    return bytes(out)
+
+
+UNPACK = {
+    ".gz": lambda d: bytes(cramjam.gzip.decompress(d)),
+    ".zst": lambda d: bytes(cramjam.zstd.decompress(d)),
+    ".deflate": lambda d: bytes(cramjam.zlib.decompress(d)),
+    ".snappy": hadoop_snappy,
+}
+
+
+def records(name, schema):
+    if name.endswith(".avro"):
+        with open(name, "rb") as f:
+            r = fastavro.reader(f)
+            if schema:
+                yield r.writer_schema
+            yield from r
+        return
+    if name.endswith(".parquet"):
+        with pq.ParquetFile(name) as f:
+            if schema:
+                yield str(f.schema_arrow.remove_metadata())
+            for batch in f.iter_batches():
+                yield from batch.to_pylist(maps_as_pydicts="strict")
+        return
+    with open(name, "rb") as f:
+        data = f.read()
+    for ext, unpack in UNPACK.items():
+        if name.endswith(ext):
+            name, data = name[:-len(ext)], unpack(data)
+    assert not data or data.endswith(b"\n"), "the last line has no end"
+    for line in data.split(b"\n")[:-1]:
+        yield json.loads(line) if name.endswith(".json") else line.decode() if name.endswith(".txt") else line
+
+
+if __name__ == "__main__":
+    args = [a for a in sys.argv[1:] if a != "--schema"]
+    for name in args:
+        for r in records(name, "--schema" in sys.argv):
+            print(json.dumps(plain(r), ensure_ascii=False))
