@@ -19,8 +19,8 @@ type endpoint struct {
 // operation answers a request. The herder is there when it is called.
 type operation func(h Herder, r *http.Request) (answer, error)
 
-// routes declares the API (invariant 6): the 28 public operations of Kafka Connect 4.3, and the two that its workers
-// keep among themselves.
+// routes declares the API (invariant 6): the 28 public operations of Kafka Connect 4.3, the two that its workers
+// keep among themselves, and one of our own: /admin/cluster.
 func (a *Handler) routes() []endpoint {
 	const get, post, put, patch, del = http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete
 	return []endpoint{
@@ -44,6 +44,7 @@ func (a *Handler) routes() []endpoint {
 		{"/connector-plugins", map[string]operation{get: plugins}},
 		{"/connector-plugins/{plugin}/config", map[string]operation{get: pluginConfig}},
 		{"/connector-plugins/{plugin}/config/validate", map[string]operation{put: validate}},
+		{"/admin/cluster", map[string]operation{get: cluster}},
 		{"/admin/loggers", map[string]operation{get: loggers}},
 		{"/admin/loggers/{logger}", map[string]operation{get: logger, put: setLogger}},
 	}

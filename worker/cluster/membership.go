@@ -157,6 +157,15 @@ func (m *Membership) URL(id string) string {
 // Members are the workers that have told of themselves, by ID; some may have gone.
 func (m *Membership) Members() map[string]Member { return m.cfg.Store.Members() }
 
+// Present asks Kafka which workers are in the group.
+func (m *Membership) Present(ctx context.Context) ([]string, error) {
+	g, err := m.describe(ctx)
+	if err == nil {
+		err = g.err
+	}
+	return g.members, err
+}
+
 // Leading tells whether this worker leads the cluster.
 func (m *Membership) Leading() bool {
 	m.mu.Lock()
