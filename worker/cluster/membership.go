@@ -68,6 +68,11 @@ func enter(ctx context.Context, cfg Config) (*Membership, error) {
 	if err != nil {
 		return nil, err
 	}
+	if g.err != nil {
+		if g, err = m.succeed(ctx, g); err != nil {
+			return nil, err
+		}
+	}
 	if err := g.fit(cfg.GroupID, cfg.Store.Topic()); err != nil {
 		return nil, err
 	}

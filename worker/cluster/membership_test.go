@@ -423,6 +423,21 @@ func TestUnfitGroup(t *testing.T) {
 		t.Fatalf("%+v, %v", resp, err)
 	}
 
+	// And one that has left a group of which it was the only one: who comes next may have it.
+	left := *connect
+	left.Group = "left"
+	resp, err := left.RequestWith(within(t, patience), kc)
+	if err != nil || resp.ErrorCode != 0 {
+		t.Fatalf("%+v, %v", resp, err)
+	}
+	leave := kmsg.NewPtrLeaveGroupRequest()
+	leave.Group, leave.MemberID = "left", resp.MemberID
+	if resp, err := leave.RequestWith(within(t, patience), kc); err != nil || resp.ErrorCode != 0 {
+		t.Fatalf("%+v, %v", resp, err)
+	}
+	heir := join(t, b.Bootstrap(), addressA, map[string]int{"x": 1}, func(c *Config) { c.GroupID = "left" })
+	heir.until(t, "settled", heir.Settled)
+
 	for group, want := range map[string][]string{
 		"consumers": {"group consumers", "topic other", "group.id"},
 		"connect":   {"group connect", "Kafka Connect", "group.id"},
