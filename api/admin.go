@@ -40,7 +40,7 @@ func setLogger(h Herder, r *http.Request) (answer, error) {
 	case *level == "":
 		return answer{}, badRequest("field level: expected the name of a level, such as INFO, found nothing")
 	}
-	cluster := strings.EqualFold(r.URL.Query().Get("scope"), "cluster")
+	cluster := strings.EqualFold(query(r).Get("scope"), "cluster")
 	changed, err := h.SetLogger(r.Context(), param(r, "logger"), *level, cluster)
 	if cluster {
 		return empty(http.StatusNoContent), err
