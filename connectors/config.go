@@ -3,6 +3,7 @@ package connectors
 import (
 	"errors"
 	"maps"
+	"strconv"
 	"strings"
 )
 
@@ -88,6 +89,9 @@ func (d ConfigDef) parse(raw map[string]string) (map[string]any, []ConfigValue) 
 		text, given := raw[k.def.Name]
 		switch {
 		case given:
+			if k.def.Type == TypeString || k.def.Type == TypePassword {
+				text = strings.TrimFunc(text, func(r rune) bool { return r <= ' ' }) // as Kafka does, by Java's trim
+			}
 			v.Value = &text
 		case k.def.Default != nil:
 			text, v.Value = *k.def.Default, k.def.Default
@@ -104,6 +108,13 @@ func (d ConfigDef) parse(raw map[string]string) (map[string]any, []ConfigValue) 
 			if err != nil {
 				v.Errors = append(v.Errors, "Invalid value "+shown+" for configuration "+k.def.Name+": "+err.Error())
 				val, shown, v.Value = nil, "null", nil // as Kafka does, which goes on to check what it could not read
+			}
+			switch t := val.(type) {
+			case []string:
+				v.Value = new(strings.Join(t, ","))
+				shown = "[" + strings.Join(t, ", ") + "]" // as Java prints a list
+			case bool:
+				v.Value = new(strconv.FormatBool(t))
 			}
 			for _, check := range k.checks {
 				if err := check(val); err != nil {

@@ -1,11 +1,15 @@
 package hdfs
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"net"
 	"time"
 )
+
+// simpleRefused is what a namenode says that wants Kerberos.
+var simpleRefused = []byte("SIMPLE authentication is not enabled")
 
 // conn is a connection with deadlines. After an error it is closed: the library would go on with it.
 type conn struct {
@@ -13,7 +17,7 @@ type conn struct {
 	fs      *remoteFS
 	timeout time.Duration // of each read and write; 0: none of its own
 	addr    string
-	heard   bool // something was read
+	reads   int // that gave something
 }
 
 // mostRPC is the longest answer of a namenode, by Hadoop's default.
@@ -27,10 +31,15 @@ func (c *conn) Read(p []byte) (int, error) {
 	}
 	n, err := c.Conn.Read(p)
 	// A namenode's answer begins with its length, for which the library makes room: what a web port says would be a gigabyte.
-	if c.timeout > 0 && !c.heard && n >= 4 && binary.BigEndian.Uint32(p) > mostRPC {
+	if c.timeout > 0 && c.reads == 0 && n >= 4 && binary.BigEndian.Uint32(p) > mostRPC {
 		n, err = 0, errNoRPC
 	}
-	c.heard = c.heard || n > 0
+	if n > 0 {
+		// The library gives no sense to the answer to a login of a kind that is not wanted, which comes first and in few pieces.
+		if c.reads++; c.timeout > 0 && c.reads <= 3 && bytes.Contains(p[:n], simpleRefused) {
+			n, err = 0, errWantsKerberos
+		}
+	}
 	if err != nil && c.timeout > 0 {
 		c.fs.set.cluster.blame(c.addr, err)
 		_ = c.Close()

@@ -20,6 +20,9 @@ var errFenced = errors.New("the temporary folder of this writer is gone")
 // errNoRPC says that an address is not that of a namenode.
 var errNoRPC = errors.New("what answers at store.url does not speak Hadoop RPC")
 
+// errWantsKerberos says that a namenode does not take a user's word for it.
+var errWantsKerberos = errors.New("the namenode wants Kerberos")
+
 func fenced(op string) *connectors.Error {
 	return connectors.Retriable(op, errFenced, "another writer has taken the partition over, or somebody cleaned up under +tmp; the task begins anew behind what is committed")
 }
@@ -42,6 +45,8 @@ func failure(op string, err error) *connectors.Error {
 		return false
 	}
 	switch {
+	case errors.Is(err, errWantsKerberos):
+		return connectors.Unauthorized(op, errWantsKerberos, "set hdfs.authentication.kerberos=true, hdfs.namenode.principal, connect.hdfs.principal and connect.hdfs.keytab")
 	case errors.Is(err, fs.ErrPermission), has("AccessControlException", "Permission denied"):
 		return connectors.Unauthorized(op, cause, "give the user the right to write there, or set sluice.hdfs.user")
 	case has("SafeModeException"):

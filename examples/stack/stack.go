@@ -10,7 +10,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -26,6 +28,7 @@ const (
 	Elasticsearch Service = "elasticsearch"
 	NameNode      Service = "namenode"
 	NameNode2     Service = "namenode2" // of a pair, STACK_NAMENODES=2
+	KDC           Service = "kdc"       // the Kerberos server, STACK_HDFS_SECURITY=kerberos
 	DataNode1     Service = "datanode1"
 	DataNode2     Service = "datanode2"
 	DataNode3     Service = "datanode3"
@@ -46,10 +49,12 @@ type Options struct {
 type Stack struct {
 	script string
 	dir    string
-	env    []string // the script's whole environment
 	log    io.Writer
 	urls   map[string]string
 	guard  *guard // nil when the stack was attached to
+
+	mu  sync.Mutex
+	env []string // the script's whole environment
 }
 
 // Start brings up services in a stack of its own with free ports. The stack keeps its data in dir and ends with this
@@ -170,6 +175,42 @@ func (s *Stack) DFSAdmin(ctx context.Context, args ...string) error {
 	return s.run(ctx, "dfsadmin", services...)
 }
 
+// Kinit gets a Kerberos ticket of a user into a new file.
+func (s *Stack) Kinit(ctx context.Context, user, file string) error {
+	return s.run(ctx, "kinit", Service(user), Service(file))
+}
+
+// DFS runs hdfs dfs as the superuser and gives what it prints.
+func (s *Stack) DFS(ctx context.Context, args ...string) (string, error) {
+	services := make([]Service, len(args))
+	for i, a := range args {
+		services[i] = Service(a)
+	}
+	cmd := s.command(ctx, "dfs", services...)
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("stack dfs %v: %w\n%s", args, err, strings.TrimSpace(said.String()))
+	}
+	return string(out), nil
+}
+
+// Keytab returns the file with the keys of a Kerberos user.
+func (s *Stack) Keytab(user string) string {
+	return filepath.Join(s.dir, "kerberos", user+".keytab")
+}
+
+// Krb5Conf returns Kerberos' configuration for clients of the stack.
+func (s *Stack) Krb5Conf() string { return s.urls["KRB5_CONFIG"] }
+
+// Set gives a variable of the script another value. It counts from the next start of the service that it is of.
+func (s *Stack) Set(name, value string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.env = append(slices.Clone(s.env), name+"="+value) // the last one counts
+}
+
 // Down stops all services; with wipe it does so at once and removes the data. It is the last call of a stack.
 func (s *Stack) Down(ctx context.Context, wipe bool) error {
 	var err error
@@ -249,7 +290,9 @@ func (s *Stack) command(ctx context.Context, verb string, args ...Service) *exec
 	for _, a := range args {
 		cmd.Args = append(cmd.Args, string(a))
 	}
+	s.mu.Lock()
 	cmd.Env = s.env
+	s.mu.Unlock()
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 5 * time.Second
 	return cmd

@@ -20,6 +20,7 @@ var (
 	bootstrapServers = connectors.List("bootstrap.servers", "Brokers to begin with, host:port between commas.", connectors.Required(), connectors.WithImportance(connectors.High))
 	groupID          = connectors.String("group.id", "Name of the Connect cluster; all workers that share it share the work.", connectors.Required(), connectors.NonEmpty(), connectors.WithImportance(connectors.High))
 	keyConverter     = connectors.ClassName("key.converter", "Converter of record keys for connectors that name none.", connectors.Required(), connectors.WithImportance(connectors.High))
+	headerConverter  = connectors.ClassName("header.converter", "Converter of record headers for connectors that name none.", connectors.Default("org.apache.kafka.connect.storage.SimpleHeaderConverter"), connectors.WithImportance(connectors.Low))
 	valueConverter   = connectors.ClassName("value.converter", "Converter of record values for connectors that name none.", connectors.Required(), connectors.WithImportance(connectors.High))
 
 	configTopic       = connectors.String("config.storage.topic", "Topic that holds connector configurations; compacted, one partition.", connectors.Required(), connectors.NonEmpty(), connectors.WithImportance(connectors.High))
@@ -58,7 +59,7 @@ var (
 
 // WorkerDef declares the worker properties.
 func WorkerDef() connectors.ConfigDef {
-	return connectors.Define(bootstrapServers, groupID, keyConverter, valueConverter,
+	return connectors.Define(bootstrapServers, groupID, keyConverter, valueConverter, headerConverter,
 		configTopic, configReplication, statusTopic, statusPartitions, statusReplication, offsetTopic, assignmentTopic,
 		listeners, adminListeners, advertisedHost, advertisedPort, advertisedListener, allowOrigin, allowMethods, headersConfig,
 		restExtensions, basicAuthFile, keystoreLocation, keystorePassword, keyPassword, truststoreLocation, truststorePassword, clientAuth, enabledProtocols,
@@ -79,6 +80,7 @@ type Worker struct {
 	GroupID          string
 	KeyConverter     string
 	ValueConverter   string
+	HeaderConverter  string
 
 	ConfigTopic, StatusTopic, AssignmentTopic              string
 	ConfigReplication, StatusReplication, StatusPartitions int
@@ -149,6 +151,7 @@ func ParseWorker(props map[string]string, log *slog.Logger) (Worker, error) {
 		GroupID:           groupID.Get(c),
 		KeyConverter:      keyConverter.Get(c),
 		ValueConverter:    valueConverter.Get(c),
+		HeaderConverter:   headerConverter.Get(c),
 		ConfigTopic:       configTopic.Get(c),
 		StatusTopic:       statusTopic.Get(c),
 		AssignmentTopic:   assignmentTopic.Get(c),

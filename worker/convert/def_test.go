@@ -4,18 +4,14 @@ import "testing"
 
 func TestDescribe(t *testing.T) {
 	for name, keys := range map[string]int{
-		JSONConverter: 6, "JsonConverter": 6, "Json": 6, StringConverter: 2, "String": 2, ByteArrayConverter: 1, "Nope": 0, "": 0,
+		JSONClass: 6, "JsonConverter": 6, "Json": 6, StringClass: 2, "String": 2, BytesClass: 1, "Long": 1, "Nope": 0, "": 0, SimpleHeaderClass: 0,
 	} {
-		class, def, ok := Describe(name)
-		if ok != (keys > 0) || len(def.Keys()) != keys || ok && !IsHeaderClass(class) {
-			t.Errorf("%q: %s with %d keys, %v", name, class, len(def.Keys()), ok)
+		if _, def, ok := Describe(name); ok != (keys > 0) || len(def.Keys()) != keys {
+			t.Errorf("%q: %d keys, %v", name, len(def.Keys()), ok)
 		}
 	}
-}
-
-func TestHeaderClasses(t *testing.T) {
-	for name, want := range map[string]bool{SimpleHeaderConverter: true, "SimpleHeaderConverter": true, "Long": true, JSONConverter: true, "Nope": false, "": false} {
-		if IsHeaderClass(name) != want {
+	for name, want := range map[string]bool{SimpleHeaderClass: true, "SimpleHeaderConverter": true, "Long": true, JSONClass: true, "Nope": false, "": false} {
+		if _, _, ok := DescribeHeader(name); ok != want {
 			t.Errorf("%q: want %v", name, want)
 		}
 	}

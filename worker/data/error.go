@@ -1,6 +1,9 @@
 package data
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Java classes of problems, as dead letters name them.
 const (
@@ -24,7 +27,7 @@ func Errorf(format string, args ...any) *Error {
 // Error is the message, and the cause behind it.
 func (e *Error) Error() string {
 	if e.Cause != nil {
-		return e.Message + ": " + e.Cause.Error()
+		return strings.TrimSuffix(e.Message, ": ") + ": " + e.Cause.Error()
 	}
 	return e.Message
 }

@@ -271,7 +271,7 @@ func (o JSONOptions) appendLogical(dst []byte, s *Schema, value any) ([]byte, er
 		}
 		return strconv.AppendInt(dst, int64(i)/dayMillis, 10), nil
 	case TimeName:
-		if i < 0 || i >= dayMillis {
+		if i < 0 || i > dayMillis {
 			return nil, Errorf("Kafka Connect Time type should not have any date fields set to non-zero values.")
 		}
 	}

@@ -1,7 +1,9 @@
 package deadletter
 
 import (
+	"errors"
 	"strconv"
+	"strings"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 
@@ -53,8 +55,8 @@ func (c Cause) exception() string {
 // trace takes the place of the stack trace: the exception and what caused it.
 func (c Cause) trace() string {
 	t := c.exception() + ": " + c.Text()
-	if c.Err != nil && c.Err.Error() != c.Text() {
-		t += "\nCaused by: " + c.Err.Error()
+	if cause := errors.Unwrap(c.Err); cause != nil && !strings.Contains(t, cause.Error()) {
+		t += "\nCaused by: " + cause.Error()
 	}
 	return t
 }

@@ -13,13 +13,14 @@ import (
 	"github.com/sluice-connect/sluice/worker/config"
 	"github.com/sluice-connect/sluice/worker/convert"
 	"github.com/sluice-connect/sluice/worker/pluginhost"
+	"github.com/sluice-connect/sluice/worker/transform"
 )
 
 // pluginVersion is the key that asks for a version of the sink: one, or a range of them.
 const pluginVersion = "connector.plugin.version"
 
 // Plugins lists what connectors can be made of: the sinks found in plugin.path under each of their classes and, if asked,
-// the converters of the worker.
+// the transformations, predicates and converters of the worker.
 func (h *Herder) Plugins(ctx context.Context, connectorsOnly bool) ([]api.PluginInfo, error) {
 	if err := h.rescan(ctx); err != nil {
 		return nil, err
@@ -35,6 +36,9 @@ func (h *Herder) Plugins(ctx context.Context, connectorsOnly bool) ([]api.Plugin
 	}
 	slices.SortStableFunc(list, func(a, b api.PluginInfo) int { return cmp.Compare(a.Class, b.Class) }) // the highest version stays first
 	if !connectorsOnly {
+		for _, c := range transform.Classes() {
+			list = append(list, api.PluginInfo{Class: c.Name, Type: c.Kind.String(), Version: transform.Version})
+		}
 		for _, c := range convert.Classes() {
 			list = append(list, api.PluginInfo{Class: c, Type: "converter", Version: h.version})
 		}
@@ -54,11 +58,14 @@ func (h *Herder) PluginConfig(ctx context.Context, plugin, version string) ([]ap
 	case ctx.Err() != nil:
 		return nil, err
 	}
+	if class, ok := transform.Lookup(plugin); ok {
+		return transformKeys(class, version)
+	}
 	if _, def, ok := convert.Describe(plugin); ok {
 		return keyInfos(def.Keys()), nil
 	}
-	if convert.IsHeaderClass(plugin) {
-		return []api.ConfigKeyInfo{}, nil
+	if _, def, ok := convert.DescribeHeader(plugin); ok {
+		return keyInfos(def.Keys()), nil
 	}
 	if errors.Is(err, pluginhost.ErrNotFound) || len(h.host.Versions(plugin)) == 0 {
 		return nil, notFound("Unknown plugin " + plugin + ".")
@@ -95,7 +102,7 @@ func (h *Herder) complete(class string, values []connectors.ConfigValue) []conne
 	own := []string{h.version}
 	for i := range keys {
 		k, v := &keys[i], &values[i]
-		if class, _, ok := convert.Describe(deref(v.Value)); ok && strings.HasSuffix(k.Name, ".converter") {
+		if class, _, ok := describe(k.Name, deref(v.Value)); ok {
 			v.Value = &class // in full, whatever name it was given by
 		}
 		set := func(fallback string, choices []string) {
@@ -114,12 +121,23 @@ func (h *Herder) complete(class string, values []connectors.ConfigValue) []conne
 		case "value.converter":
 			set(h.worker.ValueConverter, convert.Classes())
 		case "header.converter":
-			set(convert.SimpleHeaderConverter, convert.HeaderClasses())
+			set(h.workerConverter("header"), convert.HeaderClasses())
 		case "key.converter.plugin.version", "value.converter.plugin.version", "header.converter.plugin.version":
 			set(h.version, own)
 		}
 	}
 	return keys
+}
+
+// describe looks a converter up by the key that names it and its class; other keys name none.
+func describe(key, class string) (string, connectors.ConfigDef, bool) {
+	switch key {
+	case "key.converter", "value.converter":
+		return convert.Describe(class)
+	case "header.converter":
+		return convert.DescribeHeader(class)
+	}
+	return "", connectors.ConfigDef{}, false
 }
 
 func deref(s *string) string {
@@ -132,20 +150,26 @@ func deref(s *string) string {
 // appendConverter adds the keys of the converter that a connector names for itself.
 func (h *Herder) appendConverter(infos *api.ConfigInfos, cfg map[string]string, side string) {
 	prefix := side + ".converter"
-	_, def, ok := convert.Describe(cfg[prefix])
+	_, def, ok := describe(prefix, cfg[prefix])
 	if !ok {
 		return
 	}
-	props := map[string]string{"converter.type": side}
-	for name, value := range cfg {
-		if after, ok := strings.CutPrefix(name, prefix+"."); ok {
-			props[after] = value
-		}
-	}
-	keys, values := def.Keys(), def.Validate(props)
+	keys, values := def.Keys(), def.Validate(converterProps(cfg, prefix))
 	for i := range keys {
 		keys[i].DisplayName = cmp.Or(keys[i].DisplayName, keys[i].Name)
 		keys[i].Name, values[i].Name = prefix+"."+keys[i].Name, prefix+"."+values[i].Name
 	}
 	h.appendInfos(infos, keys, values)
+}
+
+// converterProps are the properties of the converter that a key of a connector names.
+func converterProps(cfg map[string]string, key string) map[string]string {
+	use, _, _ := strings.Cut(key, ".")
+	props := map[string]string{"converter.type": use}
+	for name, value := range cfg {
+		if own, ok := strings.CutPrefix(name, key+"."); ok {
+			props[own] = value
+		}
+	}
+	return props
 }

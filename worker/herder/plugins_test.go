@@ -255,7 +255,7 @@ func TestConvertersAreDescribed(t *testing.T) {
 			t.Errorf("%s %s: %v", p.Type, p.Class, err)
 		}
 	}
-	if kinds["sink"] != 1 || kinds["converter"] != 3 || kinds["header_converter"] != 10 {
+	if kinds["sink"] != 1 || kinds["converter"] != 9 || kinds["header_converter"] != 10 {
 		t.Errorf("plugins %v", kinds)
 	}
 	cfg := newBook(t).connector("days", "name", "v", "value.converter", "JsonConverter", "value.converter.schemas.enable", "false", "header.converter", "Nope")

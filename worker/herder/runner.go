@@ -13,11 +13,11 @@ import (
 	"github.com/sluice-connect/sluice/connectors"
 	"github.com/sluice-connect/sluice/plugins"
 	"github.com/sluice-connect/sluice/worker/config"
-	"github.com/sluice-connect/sluice/worker/convert"
 	"github.com/sluice-connect/sluice/worker/deadletter"
 	"github.com/sluice-connect/sluice/worker/pluginhost"
 	"github.com/sluice-connect/sluice/worker/store"
 	"github.com/sluice-connect/sluice/worker/task"
+	"github.com/sluice-connect/sluice/worker/transform"
 )
 
 // diedWithin is how long after a failure a plugin process may take to answer or to end, to tell a crash from other failures.
@@ -368,7 +368,11 @@ func isCrash(err error) bool {
 // taskConfig makes the configuration of the engine from that of the connector.
 func (h *Herder) taskConfig(r *taskRunner, d desired) (task.Config, error) {
 	c := d.config
-	format, err := h.formats(c)
+	conv, err := h.converters(c)
+	if err != nil {
+		return task.Config{}, connectors.Misconfigured("starting task "+r.id.String(), err, "")
+	}
+	chain, err := transform.New(c)
 	if err != nil {
 		return task.Config{}, connectors.Misconfigured("starting task "+r.id.String(), err, "")
 	}
@@ -390,7 +394,8 @@ func (h *Herder) taskConfig(r *taskRunner, d desired) (task.Config, error) {
 	return task.Config{
 		Connector: r.id.connector, ID: r.id.task,
 		Topics: config.Split(c["topics"]), TopicsRegex: c["topics.regex"],
-		Records:  format,
+		Records: task.Format(conv.key, conv.value, chain),
+		Key:     conv.key, Value: conv.value, Header: conv.header, Transform: chain,
 		Errors:   handling,
 		Consumer: consumer, CreditBytes: h.worker.TaskBuffer,
 		CommitInterval: h.worker.FlushInterval, CommitTimeout: h.worker.FlushTimeout, StopTimeout: h.worker.GracefulTimeout,
@@ -429,38 +434,6 @@ func (h *Herder) errorHandling(id taskID, c, consumer map[string]string, log *sl
 		Logger: log,
 	}
 	return e, nil
-}
-
-func (h *Herder) formats(c map[string]string) (connectors.Format, error) {
-	key, err := h.payload(c, "key.converter", h.worker.KeyConverter)
-	if err != nil {
-		return connectors.Format{}, err
-	}
-	value, err := h.payload(c, "value.converter", h.worker.ValueConverter)
-	if err != nil {
-		return connectors.Format{}, err
-	}
-	return connectors.Format{Key: key, Value: value}, nil
-}
-
-func (h *Herder) payload(c map[string]string, name, fallback string) (connectors.Payload, error) {
-	class, own := c[name]
-	props := h.worker.Prefixed(name + ".")
-	if own && class != "" {
-		props = map[string]string{}
-		for k, v := range c {
-			if len(k) > len(name)+1 && k[:len(name)+1] == name+"." {
-				props[k[len(name)+1:]] = v
-			}
-		}
-	} else {
-		class = fallback
-	}
-	p, err := convert.Payload(class, props)
-	if err != nil {
-		return 0, fmt.Errorf("configuration %s: %w", name, err)
-	}
-	return p, nil
 }
 
 func setDefault(m map[string]string, key, value string) {

@@ -14,6 +14,7 @@ import (
 	"github.com/sluice-connect/sluice/worker/config"
 	"github.com/sluice-connect/sluice/worker/convert"
 	"github.com/sluice-connect/sluice/worker/pluginhost"
+	"github.com/sluice-connect/sluice/worker/transform"
 )
 
 // Validate checks a configuration for a plugin without using it.
@@ -54,6 +55,7 @@ func (h *Herder) validate(ctx context.Context, cfg map[string]string) (api.Confi
 	h.checkConverters(cfg, p, values)
 	h.checkOverrides(cfg, values)
 	h.appendInfos(&infos, h.complete(class, values), values)
+	h.appendTransforms(&infos, cfg)
 	if err == nil {
 		own, err := h.host.Validate(ctx, p, cfg, false)
 		if err != nil {
@@ -61,7 +63,7 @@ func (h *Herder) validate(ctx context.Context, cfg map[string]string) (api.Confi
 		}
 		h.appendInfos(&infos, p.Config, own)
 	}
-	for _, side := range []string{"key", "value"} {
+	for _, side := range []string{"key", "value", "header"} {
 		h.appendConverter(&infos, cfg, side)
 	}
 	return infos, nil
@@ -112,29 +114,55 @@ func (h *Herder) checkConverters(cfg map[string]string, p pluginhost.Plugin, val
 		if name == "" || known(name) {
 			return false
 		}
-		blame(values, key, fmt.Errorf("Invalid value %s for configuration %s: Class %s could not be found.", name, key, name))
+		blame(values, key, fmt.Errorf("Invalid value %s for configuration %s: Class %s could not be found.%s", name, key, name, registryHint(name)))
 		values[slices.IndexFunc(values, func(v connectors.ConfigValue) bool { return v.Name == key })].Value = nil
 		return true
 	}
-	unknown("header.converter", convert.IsHeaderClass)
+	chain, err := transform.New(cfg)
+	if err != nil {
+		chain = nil // its own keys say what is wrong
+	}
 	for _, side := range []struct {
-		key, fallback string
-		accepted      []connectors.Payload
-	}{
-		{"key.converter", h.worker.KeyConverter, p.Keys},
-		{"value.converter", h.worker.ValueConverter, p.Values},
-	} {
-		if unknown(side.key, func(name string) bool { _, _, ok := convert.Describe(name); return ok }) {
+		use      string
+		accepted []connectors.Payload
+		made     transform.Use
+	}{{"key", p.Keys, chain.Key()}, {"value", p.Values, chain.Value()}, {"header", nil, transform.Use{}}} {
+		key := side.use + ".converter"
+		if unknown(key, func(name string) bool { _, _, ok := describe(key, name); return ok }) {
 			continue
 		}
-		payload, err := h.payload(cfg, side.key, side.fallback)
-		if err == nil && len(side.accepted) > 0 && !slices.Contains(side.accepted, payload) {
-			err = fmt.Errorf("sink %s does not take %s; it takes %v", p.Name, payload, side.accepted)
+		made, err := h.converter(cfg, side.use)
+		if err == nil && len(side.accepted) > 0 {
+			payload := made.Payload()
+			if side.made.Changes {
+				payload = connectors.PayloadJSON
+			}
+			if !slices.Contains(side.accepted, payload) {
+				err = fmt.Errorf("sink %s does not take %s; it takes %v", p.Name, payload, side.accepted)
+			}
 		}
-		if err != nil {
-			blame(values, side.key, err)
+		if err != nil && !h.blamedByKeys(cfg, key) {
+			blame(values, key, err)
 		}
 	}
+}
+
+// registryHint helps those who come with converters of a schema registry.
+func registryHint(class string) string {
+	if !strings.HasPrefix(class, "io.confluent.connect.") {
+		return ""
+	}
+	return " Converters that need a schema registry are not supported: use " + strings.Join(convert.Classes(), ", ") +
+		"; schemas travel with records in JsonConverter's envelopes (schemas.enable=true)."
+}
+
+// blamedByKeys says whether the keys of a connector's own converter, which are validated on their own, show what is wrong with it.
+func (h *Herder) blamedByKeys(cfg map[string]string, key string) bool {
+	_, def, ok := describe(key, cfg[key])
+	if !ok {
+		return false
+	}
+	return slices.ContainsFunc(def.Validate(converterProps(cfg, key)), func(v connectors.ConfigValue) bool { return len(v.Errors) > 0 })
 }
 
 // checkOverrides applies the policy for consumer.override.* keys.

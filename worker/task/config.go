@@ -14,8 +14,10 @@ import (
 
 	"github.com/sluice-connect/sluice/connectors"
 	"github.com/sluice-connect/sluice/plugins"
+	"github.com/sluice-connect/sluice/worker/convert"
 	"github.com/sluice-connect/sluice/worker/deadletter"
 	"github.com/sluice-connect/sluice/worker/metrics"
+	"github.com/sluice-connect/sluice/worker/transform"
 )
 
 // Defaults of a configuration.
@@ -38,8 +40,13 @@ type Config struct {
 	Topics      []string // exactly one of Topics and TopicsRegex
 	TopicsRegex string   // a Java regular expression that matches whole topic names
 
-	Records connectors.Format // JSON is checked, other payloads pass
-	Errors  Errors            // what becomes of records that cannot be processed
+	// Records says what the batches hold. Key and Value make that of the bytes, where they are given and cannot pass them as
+	// they are; otherwise JSON is checked, and other payloads pass. Header reads headers, where it is given and can refuse any.
+	Records            connectors.Format
+	Key, Value, Header convert.Converter
+	Transform          *transform.Chain // records pass it between the converters and the batch; nil: none
+
+	Errors Errors // what becomes of records that cannot be processed
 
 	// Consumer holds librdkafka properties, with bootstrap.servers, group.id and, for static membership,
 	// group.instance.id. What the task relies on (commits, offset store, assignment strategy) it sets itself.

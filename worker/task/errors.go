@@ -9,16 +9,17 @@ import (
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 
 	"github.com/sluice-connect/sluice/connectors"
-	"github.com/sluice-connect/sluice/worker/convert"
+	"github.com/sluice-connect/sluice/worker/data"
 	"github.com/sluice-connect/sluice/worker/deadletter"
 )
 
-// notJSON is the failure of JsonConverter at bytes that are no JSON.
-func notJSON(stage deadletter.Stage, err error) deadletter.Cause {
-	return deadletter.Cause{
-		Stage: stage, Class: convert.JSONConverter,
-		Message: "Converting byte[] to Kafka Connect data failed due to serialization error: ", Err: err,
+// failed is the cause of a record that a converter or transformation refuses.
+func failed(stage deadletter.Stage, class string, err error) deadletter.Cause {
+	c := deadletter.Cause{Stage: stage, Class: class, Err: err}
+	if e, ok := errors.AsType[*data.Error](err); ok {
+		c.Exception, c.Message = e.Class, e.Message
 	}
+	return c
 }
 
 // unfit is for a record that cannot be handed to the plugin. It waits for room where dead letters are many.

@@ -29,6 +29,7 @@ type partition struct {
 	builder  *connectors.Builder // nil: nothing collected
 	base     int64               // first offset in it
 	size     int64               // of it, an upper bound
+	common   common              // of its records
 	lastSent time.Time
 	account  account
 	underWay []sentBatch // oldest first

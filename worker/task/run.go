@@ -1,6 +1,7 @@
 package task
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -45,6 +46,7 @@ type run struct {
 	batchLimit int64
 	keyJSON    bool
 	valueJSON  bool
+	convert    *conversion // nil: bytes go to the plugin as they are, checked where they are JSON
 	headers    []connectors.Header
 	topics     map[string]bool // that gave a record
 
@@ -86,6 +88,7 @@ func newRun(t *Task, p Plugin) *run {
 		credit:       credit{total: t.cfg.CreditBytes},
 		keyJSON:      t.cfg.Records.Key == connectors.PayloadJSON,
 		valueJSON:    t.cfg.Records.Value == connectors.PayloadJSON,
+		convert:      newConversion(&t.cfg),
 		topics:       map[string]bool{},
 		now:          time.Now(),
 		holdLeft:     holdMost,
@@ -239,52 +242,86 @@ func (r *run) add(p *partition, m *kafka.Message) {
 			"the topic was made anew or has lost records; check what the sink has, then reset the connector's offsets").At(p.Partition, offset))
 		return
 	}
+	if r.convert != nil {
+		if r.convert.chain != nil {
+			r.addTransformed(p, m)
+		} else {
+			r.addConverted(p, m)
+		}
+		return
+	}
 	key, value := m.Key, m.Value
 	if r.keyJSON && key != nil {
 		var err error
 		if key, err = convert.JSON(key); err != nil {
-			r.unfit(p, m, notJSON(deadletter.KeyConverter, err))
+			r.unfit(p, m, failed(deadletter.KeyConverter, convert.JSONClass, convert.NotJSON(err)))
 			return
 		}
 	}
 	if r.valueJSON && value != nil {
 		var err error
 		if value, err = convert.JSON(value); err != nil {
-			r.unfit(p, m, notJSON(deadletter.ValueConverter, err))
+			r.unfit(p, m, failed(deadletter.ValueConverter, convert.JSONClass, convert.NotJSON(err)))
 			return
 		}
 	}
-	size := int64(len(key) + len(value) + recordOverhead)
 	r.headers = r.headers[:0]
 	for i := range m.Headers {
-		h := &m.Headers[i]
-		r.headers = append(r.headers, connectors.Header{Key: h.Key, Value: h.Value})
-		size += int64(len(h.Key) + len(h.Value) + headerOverhead)
+		r.headers = append(r.headers, connectors.Header{Key: m.Headers[i].Key, Value: m.Headers[i].Value})
 	}
-	if size > largestRecord {
-		r.fail(connectors.Misconfigured("reading records", fmt.Errorf("record of %d bytes, at most %d can be passed on", size, largestRecord),
+	r.collect(p, m, common{}, key, value)
+}
+
+// common is what the records of a batch have in common, as in connectors.Columns.
+type common struct {
+	topic                  string
+	keySchema, valueSchema []byte
+}
+
+func (c *common) equal(o *common) bool {
+	return c.topic == o.topic && bytes.Equal(c.keySchema, o.keySchema) && bytes.Equal(c.valueSchema, o.valueSchema)
+}
+
+func (c *common) size() int64 { return int64(len(c.topic) + len(c.keySchema) + len(c.valueSchema)) }
+
+// collect puts a record into the partition's batch, with the headers in r.headers. Where there is no room it holds the message, which
+// is then added anew.
+func (r *run) collect(p *partition, m *kafka.Message, c common, key, value []byte) {
+	offset := int64(m.TopicPartition.Offset)
+	size := int64(len(key) + len(value) + recordOverhead)
+	for i := range r.headers {
+		size += int64(len(r.headers[i].Key) + len(r.headers[i].Value) + headerOverhead)
+	}
+	if size+c.size() > largestRecord {
+		r.fail(connectors.Misconfigured("reading records", fmt.Errorf("record of %d bytes, at most %d can be passed on", size+c.size(), largestRecord),
 			"lower max.message.bytes of the topic, and move the connector's offset behind this record").At(p.Partition, offset))
 		return
 	}
-	if p.builder != nil && (p.size+size > r.batchLimit || offset-p.base >= spanMost) && !r.send(p) && !r.hold(p, func() bool { return r.send(p) }) {
+	full := p.builder != nil && (p.size+size > r.batchLimit || offset-p.base >= spanMost || !p.common.equal(&c))
+	if full && !r.send(p) && !r.hold(p, func() bool { return r.send(p) }) {
 		p.held = m
 		return
 	}
 	if p.builder == nil {
-		p.builder, p.base, p.size = r.link.builder(), offset, 0
+		p.builder, p.base, p.size, p.common = r.link.builder(), offset, c.size(), c
+		p.builder.Describe(c.topic, c.keySchema, c.valueSchema)
 		r.collected = true
 		if !r.topics[p.Topic] {
 			r.firstRecord(p)
 		}
 	}
-	timestamp := int64(-1)
-	if m.TimestampType != kafka.TimestampNotAvailable {
-		timestamp = m.Timestamp.UnixMilli()
-	}
-	p.builder.Append(offset, timestamp, key, value, r.headers...)
+	p.builder.Append(offset, timestamp(m), key, value, r.headers...)
 	p.size += size
 	p.next = offset + 1
 	r.read++
+}
+
+// timestamp is that of a record in milliseconds, -1 where it has none.
+func timestamp(m *kafka.Message) int64 {
+	if m.TimestampType == kafka.TimestampNotAvailable {
+		return -1
+	}
+	return m.Timestamp.UnixMilli()
 }
 
 const (

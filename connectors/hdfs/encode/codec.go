@@ -59,10 +59,13 @@ func textCodec(name string) (extension string, make func() compressor, err error
 // zstdWindow bounds the memory of an encoder to a few megabytes; readers need as much.
 const zstdWindow = 1 << 20
 
+func zstdOptions() []zstd.EOption {
+	return []zstd.EOption{zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(zstdWindow), zstd.WithLowerEncoderMem(true)} // one starts no goroutines
+}
+
 func newZstd() *zstd.Encoder {
-	// The options are constants that are valid. A concurrency of one starts no goroutines.
-	e, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(zstdWindow), zstd.WithLowerEncoderMem(true))
-	if err != nil {
+	e, err := zstd.NewWriter(nil, zstdOptions()...)
+	if err != nil { // the options are constants, and valid
 		panic("zstd: " + err.Error())
 	}
 	return e

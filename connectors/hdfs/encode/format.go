@@ -12,39 +12,107 @@ const (
 	JSON      = "JsonFormat"      // one document to a line
 	String    = "StringFormat"    // one text to a line
 	ByteArray = "ByteArrayFormat" // values as they are, and a separator behind each
+	Avro      = "AvroFormat"      // Avro object container files
+	Parquet   = "ParquetFormat"   // Parquet files
 )
 
 // Options is the configured format of a task.
 type Options struct {
-	Class       string             // one of the formats above, with or without a package before it
-	Payload     connectors.Payload // what the values of the records hold
-	Separator   string             // of ByteArray; empty for a line feed
-	Extension   string             // of ByteArray, with or without its dot; empty for none
-	Compression string             // of JSON, String and ByteArray: one of Codecs; empty for none
+	Class   string             // one of the formats above, with or without a package before it
+	Payload connectors.Payload // what the values of the records hold
+
+	// Of JSON, String and ByteArray.
+	Separator   string // of ByteArray; empty for a line feed
+	Extension   string // of ByteArray, with or without its dot; empty for none
+	Compression string // one of Codecs; empty for none
+
+	// Of formats with schemas.
+	AvroCodec     string // null, deflate, snappy or zstandard; empty for null
+	ParquetCodec  string // one of ParquetCodecs; empty for snappy
+	Compatibility string // one of Compatibilities; empty for NONE; of JSON and String too
+	NoMetadata    bool   // leaves out of Avro schemas what only Kafka Connect understands
+	PlainEnums    bool   // writes enums that came from Avro as strings
+	Cache         int    // how many schemas each output keeps ready; 0 for 1000
 }
 
 // Format is how the files of a task are written. It is safe for concurrent use.
 type Format struct {
-	extension string
-	newBody   func() body
+	extension     string
+	payload       connectors.Payload
+	compatibility compatibility
+	raw           bool    // schemas do not matter
+	infers        bool    // values without a schema need one
+	plain         *schema // what values without a schema have, where nothing is to be inferred
+	cache         int
+	prepare       func(*plan) error // makes what files of a schema need
+	newBody       func(*Schemas) body
 }
 
-// New makes a format. It fails for a class that is not known.
+// New makes a format. It fails for what is not known, and for values that the format cannot hold.
 func New(o Options) (*Format, error) {
+	c, err := parseCompatibility(o.Compatibility)
+	if err != nil {
+		return nil, err
+	}
+	f := &Format{payload: o.Payload, compatibility: c, cache: o.Cache, prepare: func(*plan) error { return nil }}
+	if f.cache <= 0 {
+		f.cache = 1000
+	}
 	switch class := LastPart(o.Class); class {
 	case JSON, String, ByteArray:
-		line, ext := lines(class, o)
-		packedExt, codec, err := textCodec(o.Compression)
-		if err != nil {
-			return nil, err
-		}
-		if codec != nil {
-			return &Format{extension: ext + packedExt, newBody: func() body { return newPacked(line, codec()) }}, nil
-		}
-		return &Format{extension: ext, newBody: func() body { return &text{append: line} }}, nil
+		err = f.text(class, o)
+	case Avro:
+		err = f.avro(o)
+	case Parquet:
+		err = f.parquet(o)
 	default:
-		return nil, fmt.Errorf("format.class %s is not known", o.Class)
+		err = fmt.Errorf("format.class %s is not known", o.Class)
 	}
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// text makes it a format whose records stand behind one another.
+func (f *Format) text(class string, o Options) error {
+	line, ext := lines(class, o)
+	packedExt, codec, err := textCodec(o.Compression)
+	if err != nil {
+		return err
+	}
+	f.extension, f.raw = ext+packedExt, class == ByteArray || o.Payload != connectors.PayloadJSON
+	f.newBody = func(s *Schemas) body { return &text{schemas: s, append: line} }
+	if codec != nil {
+		f.newBody = func(s *Schemas) body { return newPacked(s, line, codec()) }
+	}
+	return nil
+}
+
+// structured makes it a format that needs a schema for its values.
+func (f *Format) structured() {
+	f.infers = f.payload == connectors.PayloadJSON
+	switch f.payload {
+	case connectors.PayloadString:
+		f.plain = &schema{kind: stringKind, optional: true}
+	case connectors.PayloadBytes:
+		f.plain = &schema{kind: bytesKind, optional: true}
+	}
+}
+
+func (f *Format) avro(o Options) error {
+	codec, err := avroCodec(strings.ToLower(o.AvroCodec))
+	if err != nil {
+		return err
+	}
+	f.structured()
+	f.extension = ".avro"
+	f.prepare = func(p *plan) (err error) {
+		p.avro, err = newAvroPlan(p.schema, &o)
+		return err
+	}
+	f.newBody = func(s *Schemas) body { return &avroFile{schemas: s, codec: codec} }
+	return nil
 }
 
 // LastPart is the name of a class without its package.
@@ -54,7 +122,7 @@ func LastPart(class string) string { return class[strings.LastIndexByte(class, '
 func (f *Format) Extension() string { return f.extension }
 
 // NewSchemas follows the schema of one output: of all files that are to have the same one at a time.
-func (f *Format) NewSchemas() *Schemas { return &Schemas{} }
+func (f *Format) NewSchemas() *Schemas { return &Schemas{format: f} }
 
 // NewFile makes an empty file of an output.
-func (f *Format) NewFile(*Schemas) *File { return &File{f.newBody()} }
+func (f *Format) NewFile(s *Schemas) *File { return &File{f.newBody(s)} }

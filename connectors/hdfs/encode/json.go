@@ -3,9 +3,11 @@ package encode
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
+	"unsafe"
 )
 
 // token is what a node of a document is.
@@ -41,6 +43,7 @@ type document struct {
 	src     []byte
 	nodes   []node
 	scratch []byte // texts without their backslashes
+	slots   []int32
 }
 
 // maxDepth is how deeply values may lie in one another; Kafka Connect's parser has the same limit.
@@ -48,7 +51,7 @@ const maxDepth = 1000
 
 // parse reads a JSON document.
 func (d *document) parse(src []byte) error {
-	d.src, d.nodes, d.scratch = src, d.nodes[:0], d.scratch[:0]
+	d.src, d.nodes, d.scratch, d.slots = src, d.nodes[:0], d.scratch[:0], d.slots[:0]
 	end, err := d.value(d.blank(0), 0)
 	if err == nil {
 		if end = d.blank(end); end != len(src) {
@@ -60,7 +63,7 @@ func (d *document) parse(src []byte) error {
 
 // only makes a document of one value that is no JSON.
 func (d *document) only(t token, src []byte) {
-	d.src, d.scratch = src, d.scratch[:0]
+	d.src, d.scratch, d.slots = src, d.scratch[:0], d.slots[:0]
 	d.nodes = append(d.nodes[:0], node{token: t, end: uint32(len(src)), next: 1})
 }
 
@@ -356,4 +359,79 @@ func appendUnescaped(buf, s []byte) []byte {
 
 func unhex4(s []byte) rune {
 	return unhex(s[0])<<12 | unhex(s[1])<<8 | unhex(s[2])<<4 | unhex(s[3])
+}
+
+// unsafeString lets functions that want a string look at bytes, without a copy. They must not keep it.
+func unsafeString(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+
+// pick finds the fields of a struct in an object. The node of field i is d.slots[base+i], or negative where the object has no
+// such key; of several equal keys the last counts. The caller cuts d.slots to base when it has read them.
+func (d *document) pick(n int, s *schema) (base int) {
+	base = len(d.slots)
+	for range s.fields {
+		d.slots = append(d.slots, -1)
+	}
+	guess := 0 // keys mostly come in the order of the fields
+	for c := n + 1; c < int(d.nodes[n].next); c = int(d.nodes[c+1].next) {
+		key, i := unsafeString(d.string(c)), guess
+		if i >= len(s.fields) || s.fields[i].name != key {
+			var known bool
+			if i, known = s.index[key]; !known {
+				continue
+			}
+		}
+		d.slots[base+i] = int32(c + 1)
+		guess = i + 1
+	}
+	return base
+}
+
+// missing says that there is no value at a node, or null.
+func (d *document) missing(n int) bool { return n < 0 || d.nodes[n].token == isNull }
+
+// entries yields the nodes of the keys and values of a map: of an object, or of an array of pairs.
+func (d *document) entries(n int) iter.Seq2[int, int] {
+	return func(yield func(key, value int) bool) {
+		inner := 0
+		if d.nodes[n].token == isArray {
+			inner = 1
+		}
+		for c := n + 1; c < int(d.nodes[n].next); {
+			key := c + inner
+			value := int(d.nodes[key].next)
+			if !yield(key, value) {
+				return
+			}
+			c = int(d.nodes[value].next)
+		}
+	}
+}
+
+// countEntries gives the number of entries, or an error where the value is no map.
+func (d *document) countEntries(n int) (count int, err error) {
+	switch d.nodes[n].token {
+	case isObject:
+		for range d.entries(n) {
+			count++
+		}
+		return count, nil
+	case isArray:
+		for c := n + 1; c < int(d.nodes[n].next); c = int(d.nodes[c].next) {
+			if d.nodes[c].token != isArray || d.count(c) != 2 {
+				return 0, errors.New("an entry of a map is no pair of key and value")
+			}
+			count++
+		}
+		return count, nil
+	default:
+		return 0, d.mismatch(n, "a map")
+	}
+}
+
+// count gives the number of elements of an array.
+func (d *document) count(n int) (count int) {
+	for c := n + 1; c < int(d.nodes[n].next); c = int(d.nodes[c].next) {
+		count++
+	}
+	return count
 }

@@ -8,26 +8,31 @@ import (
 
 // packed is a file whose records stand behind one another and are compressed.
 type packed struct {
-	append lineFunc
-	codec  compressor
-	line   []byte
-	out    bytes.Buffer
-	taken  int64
-	empty  bool // nothing has been written since reset
-	ended  bool
-	failed error // of the codec, which has lost what it held
+	schemas *Schemas
+	append  lineFunc
+	codec   compressor
+	line    []byte
+	out     bytes.Buffer
+	taken   int64
+	empty   bool // nothing has been written since reset
+	ended   bool
+	failed  error // of the codec, which has lost what it held
 }
 
 var _ body = (*packed)(nil)
 
-func newPacked(line lineFunc, codec compressor) *packed {
-	p := &packed{append: line, codec: codec}
+func newPacked(s *Schemas, line lineFunc, codec compressor) *packed {
+	p := &packed{schemas: s, append: line, codec: codec}
 	p.reset()
 	return p
 }
 
 func (p *packed) add(b *connectors.Batch, i int) error {
-	line, err := p.append(p.line[:0], b.Value(i))
+	v, err := p.schemas.value(b, i)
+	if err != nil {
+		return err
+	}
+	line, err := p.append(p.line[:0], v)
 	if err != nil {
 		return err
 	}

@@ -7,15 +7,20 @@ const keep = 1 << 20
 
 // text is a file whose records stand behind one another.
 type text struct {
-	append lineFunc
-	buf    []byte
-	taken  int64
+	schemas *Schemas
+	append  lineFunc
+	buf     []byte
+	taken   int64
 }
 
 var _ body = (*text)(nil)
 
 func (t *text) add(b *connectors.Batch, i int) error {
-	buf, err := t.append(t.buf, b.Value(i))
+	v, err := t.schemas.value(b, i)
+	if err != nil {
+		return err
+	}
+	buf, err := t.append(t.buf, v)
 	if err == nil {
 		t.buf = buf
 	}

@@ -20,7 +20,12 @@ expand() {
         ((STACK_NAMENODES == 2)) || die "no namenode2: STACK_NAMENODES is $STACK_NAMENODES"
         add_part namenode2
         ;;
+      kdc)
+        [ "$STACK_HDFS_SECURITY" = kerberos ] || die "no kdc: STACK_HDFS_SECURITY is $STACK_HDFS_SECURITY"
+        add_part kdc
+        ;;
       hdfs)
+        [ "$STACK_HDFS_SECURITY" = simple ] || add_part kdc
         add_part namenode
         ((STACK_NAMENODES == 1)) || add_part namenode2
         for ((i = 1; i <= STACK_DATANODES; i++)); do add_part "datanode$i"; done
@@ -35,7 +40,7 @@ expand() {
 }
 
 # service_of PART prints the service it belongs to.
-service_of() { case "$1" in namenode* | datanode*) echo hdfs ;; *) echo "$1" ;; esac; }
+service_of() { case "$1" in namenode* | datanode* | kdc) echo hdfs ;; *) echo "$1" ;; esac; }
 
 # call VERB PART runs the part's own function, for instance datanode_ready 2.
 call() {

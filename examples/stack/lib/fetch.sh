@@ -25,6 +25,9 @@ fetch_services() { # SERVICE…
   for service in "$@"; do
     home=$(home_of "$service")
     [ -d "$home" ] || fetch "$home"
+    [[ $service = hdfs && $STACK_HDFS_SECURITY = kerberos ]] || continue
+    home=$(home_of kerberos)
+    [ -d "$home" ] || fetch "$home"
   done
 }
 

@@ -27,7 +27,8 @@ hdfs_conf() {
     echo '<configuration>'
     property fs.defaultFS "$(hdfs_url)"
     property hadoop.tmp.dir "$STACK_DIR/tmp/hdfs"
-    property hadoop.security.authentication simple
+    property hadoop.security.authentication "$STACK_HDFS_SECURITY"
+    [ "$STACK_HDFS_SECURITY" = simple ] || property hadoop.security.authorization true
     property io.native.lib.available false
     echo '</configuration>'
   } >"$dir/core-site.xml"
@@ -67,11 +68,26 @@ hdfs_conf() {
       property dfs.datanode.du.reserved 0
       property dfs.datanode.handler.count 3
     fi
+    [ "$STACK_HDFS_SECURITY" = simple ] || hdfs_secure
     # a later property wins
     for setting in $STACK_HDFS_SETTINGS; do property "${setting%%=*}" "${setting#*=}"; done
     echo '</configuration>'
   } >"$dir/hdfs-site.xml"
   echo "$dir"
+}
+
+# hdfs_secure prints what Kerberos needs. Ports below 1024, which real datanodes have, are left out.
+hdfs_secure() {
+  local part
+  for part in namenode datanode; do
+    property "dfs.$part.kerberos.principal" "hdfs/localhost@$REALM"
+    property "dfs.$part.keytab.file" "$STACK_DIR/kerberos/hdfs.keytab"
+  done
+  property dfs.web.authentication.kerberos.principal "HTTP/localhost@$REALM"
+  property dfs.web.authentication.kerberos.keytab "$STACK_DIR/kerberos/HTTP.keytab"
+  property dfs.block.access.token.enable true
+  property dfs.data.transfer.protection integrity
+  property ignore.secure.ports.for.testing true
 }
 
 # hdfs_pair NAME prints what an active and a standby namenode need. Who is active is told them by hand, see hdfs_activate.
@@ -103,12 +119,20 @@ hdfs_options() {
     --add-opens=java.base/java.io=ALL-UNNAMED --add-opens=java.base/java.nio=ALL-UNNAMED
     -cp "$1:$(home_of hdfs)/lib/*"
   )
+  [ "$STACK_HDFS_SECURITY" = simple ] || OPTIONS=("-Djava.security.krb5.conf=$STACK_DIR/conf/kerberos/krb5.conf" "${OPTIONS[@]}")
+}
+
+# await_kdc waits for the keytabs.
+await_kdc() {
+  [ "$STACK_HDFS_SECURITY" = kerberos ] || return 0
+  until listening "$STACK_KDC_PORT"; do sleep 0.1; done
 }
 
 namenode_run() { # "" or 2
   local class=org.apache.hadoop.hdfs.server.namenode.NameNode data="$STACK_DIR/hdfs" OPTIONS
   hdfs_options "$(hdfs_conf "namenode$1")"
   hdfs_conf tools >/dev/null # for clients
+  await_kdc
   if [ "$1" = 2 ]; then
     until [ -d "$data/name2" ]; do sleep 0.1; done # made by its peer
   elif [ ! -d "$data/name/current" ]; then
@@ -122,6 +146,7 @@ namenode_run() { # "" or 2
 datanode_run() { # I
   local OPTIONS
   hdfs_options "$(hdfs_conf "datanode$1" "$1")"
+  await_kdc
   mkdir -p "$STACK_DIR/hdfs/data$1"; chmod 700 "$STACK_DIR/hdfs/data$1"
   java_exec "datanode$1" "$STACK_HDFS_HEAP" "${OPTIONS[@]}" org.apache.hadoop.hdfs.server.datanode.DataNode
 }
@@ -189,6 +214,10 @@ datanode_ready() { # I
 
 hdfs_tool() { # CLASS ARGUMENT…
   local OPTIONS
+  if [ "$STACK_HDFS_SECURITY" = kerberos ]; then
+    export KRB5CCNAME="$STACK_DIR/tmp/superuser.krb5cc"
+    [ -n "$(find "$KRB5CCNAME" -mmin -300 2>/dev/null)" ] || kinit hdfs "$KRB5CCNAME"
+  fi
   hdfs_options "$(hdfs_conf tools)"
   "$JAVA" -Xmx256m -XX:TieredStopAtLevel=1 -Dorg.slf4j.simpleLogger.defaultLogLevel=error "${OPTIONS[@]}" "$@"
 }

@@ -20,10 +20,13 @@ hdfs|STACK_NAMENODE_PORT|19000|RPC port of the namenode
 hdfs|STACK_WEBHDFS_PORT|19870|HTTP port of the namenode: WebHDFS, metrics, pages
 hdfs|STACK_NAMENODE2_PORT|19001|RPC port of namenode2
 hdfs|STACK_WEBHDFS2_PORT|19871|HTTP port of namenode2
+hdfs|STACK_KDC_PORT|19088|port of the Kerberos server
 hdfs|STACK_DATANODE_PORT|19100|first port of datanode1; each datanode takes three (data, HTTP, RPC), one after the other
 hdfs|STACK_NAMENODES|1|2: a pair with shared edits, one active and one standby, as nameservice "stack"
 hdfs|STACK_DATANODES|3|number of datanodes, at most 18
 hdfs|STACK_REPLICATION|2|copies of a block
+hdfs|STACK_HDFS_SECURITY|simple|simple, or kerberos: with a server for the realm SLUICE.STACK, keytabs in kerberos/NAME.keytab
+hdfs|STACK_KERBEROS_USERS|alice bob|principals besides hdfs/localhost, the superuser
 hdfs|STACK_HDFS_HEAP|256m|heap of each daemon
 hdfs|STACK_HDFS_SETTINGS||further settings of hdfs-site.xml, "a=b c=d"
 TABLE
@@ -104,6 +107,7 @@ settings_for_start() {
   done < <(settings_table)
   [[ $STACK_DATANODES =~ ^([1-9]|1[0-8])$ ]] || die "STACK_DATANODES \"$STACK_DATANODES\": 1 to 18"
   [[ $STACK_NAMENODES =~ ^[12]$ ]] || die "STACK_NAMENODES \"$STACK_NAMENODES\": 1 or 2"
+  [[ $STACK_HDFS_SECURITY = simple || $STACK_HDFS_SECURITY = kerberos ]] || die "STACK_HDFS_SECURITY \"$STACK_HDFS_SECURITY\": simple or kerberos"
   while IFS='|' read -r _ name _ _; do printf '%s=%s\n' "$name" "${!name}"; done < <(settings_table) >"$STACK_DIR/env.new"
   mv "$STACK_DIR/env.new" "$STACK_DIR/env"
 }
@@ -114,6 +118,7 @@ print_env() {
   printf 'export HDFS_URL=%s\n' "$(hdfs_url)"
   printf 'export HADOOP_CONF_DIR=%s\n' "$STACK_DIR/conf/tools"
   printf 'export WEBHDFS_URL=http://127.0.0.1:%s\n' "$STACK_WEBHDFS_PORT"
+  [ "$STACK_HDFS_SECURITY" = simple ] || printf 'export KRB5_CONFIG=%s\n' "$STACK_DIR/conf/kerberos/krb5.conf"
   printf 'export WEBHDFS2_URL=http://127.0.0.1:%s\n' "$STACK_WEBHDFS2_PORT"
   printf 'export ELASTICSEARCH_URL=http://127.0.0.1:%s\n' "$STACK_ES_PORT"
 }
