@@ -137,6 +137,15 @@ func (w *worker) leave(t testing.TB) {
 
 func TestOneWorkerLeadsItself(t *testing.T) {
 	b := embeddedtest.Start(t)
+	// Joining takes as long as on a broker that waits for company.
+	var joined atomic.Bool
+	b.Cluster().ControlKey(int16(kmsg.JoinGroup), func(kmsg.Request) (kmsg.Response, error, bool) {
+		b.Cluster().KeepControl()
+		if !joined.Swap(true) {
+			b.Cluster().SleepControl(func() { time.Sleep(700 * time.Millisecond) })
+		}
+		return nil, nil, false
+	})
 	start := time.Now()
 	a := join(t, b.Bootstrap(), "127.0.0.1:8083", map[string]int{"x": 2})
 	a.until(t, "settled", a.Settled)
@@ -144,10 +153,23 @@ func TestOneWorkerLeadsItself(t *testing.T) {
 	if !a.Leading() || a.LeaderURL() != "http://127.0.0.1:8083" {
 		t.Errorf("leads %t, leader at %q", a.Leading(), a.LeaderURL())
 	}
+	a.until(t, "a place in the group", func() bool {
+		if !a.Active() {
+			t.Error("it is not active all the while")
+		}
+		return grouped(a) && a.trusting()
+	})
 	want := map[string]Work{"127.0.0.1:8083": {Connectors: []string{"x"}, Tasks: []TaskRef{{Connector: "x"}, {Connector: "x", Task: 1}}}}
 	if d := cmp.Diff(want, a.Placement().Workers); d != "" {
 		t.Error(d)
 	}
+}
+
+// trusting tells whether the lease has taken the place of what the worker presumed.
+func (m *Membership) trusting() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.active && m.trust.IsZero()
 }
 
 const (
