@@ -301,7 +301,7 @@ func (m *Membership) poll(ctx context.Context) {
 }
 
 func (m *Membership) assess(text string) {
-	_, joining, err := m.lease.read(text)
+	joining, err := m.lease.read(text)
 	if err != nil {
 		m.log.Warn("cannot read the statistics of the Kafka client", "error", err)
 		return
