@@ -116,6 +116,13 @@ func (d ConfigDef) parse(raw map[string]string) (map[string]any, []ConfigValue) 
 					shown = text
 				}
 			}
+			switch t := val.(type) {
+			case []string:
+				v.Value = new(strings.Join(t, ","))
+				shown = "[" + strings.Join(t, ", ") + "]" // as Java prints a list
+			case bool:
+				v.Value = new(strconv.FormatBool(t))
+			}
 			for _, check := range k.checks {
 				if err := check(val); err != nil {
 					v.Errors = append(v.Errors, "Invalid value "+shown+" for configuration "+k.def.Name+": "+err.Error())

@@ -65,20 +65,21 @@ func (s *appendStore) recover(ctx context.Context) (int64, error) {
 	if err := w.fs.MkdirAll(ctx, path.Dir(w.set.names.progress(w.partition))); err != nil {
 		return -1, failure("making the folder of the progress file", err)
 	}
+	earlier, err := newFileStore(w).committed(ctx) // in the other mode
+	if err != nil {
+		return -1, err
+	}
 	names, err := w.fs.List(ctx, dir)
 	if err != nil {
-		return -1, failure("looking for committed files in "+dir, err)
+		return -1, failure("looking for growing files in "+dir, err)
 	}
 	recorded, err := s.read(ctx)
 	if err != nil {
 		return -1, err
 	}
-	next := int64(-1)
+	next := earlier.next
 	files := map[int64]grown{} // by their first offsets, in their last generation
 	for _, name := range names {
-		if _, last, ok := w.set.names.parseFile(w.partition, name); ok {
-			next = max(next, last+1) // written in the other mode
-		}
 		if g, ok := w.set.names.parseGrowing(w.partition, name); ok {
 			if other, twice := files[g.first]; !twice || g.generation > other.generation {
 				files[g.first] = grown{g, name}
@@ -263,13 +264,18 @@ func (s *appendStore) record(ctx context.Context, p progress) error {
 	return nil
 }
 
-func (s *appendStore) commit(ctx context.Context, c content) error {
+func (s *appendStore) commit(ctx context.Context, t *tranche) error {
+	o := t.files[0] // append mode has one folder
+	data, err := s.w.finishContent(o)
+	if err != nil {
+		return err
+	}
 	if s.dirty { // the answer to an attempt was lost: perhaps it was recorded
 		p, err := s.read(ctx)
 		switch {
 		case err != nil:
 			return err
-		case p.File == s.current.File && p.Next == c.last+1:
+		case p.File == s.current.File && p.Next == o.last+1:
 			s.current, s.dirty = p, false
 			return nil
 		case p.Next > s.current.Next:
@@ -277,23 +283,23 @@ func (s *appendStore) commit(ctx context.Context, c content) error {
 		}
 	}
 	s.settleLeft(ctx)
-	err := s.append(ctx, c.first, c.data)
+	err = s.append(ctx, o.first, data)
 	if held(err) {
 		if err := s.leave(ctx, s.current.File, s.current.Length, err); err != nil {
 			return err
 		}
 		s.dirty = false // another file
-		err = s.append(ctx, c.first, c.data)
+		err = s.append(ctx, o.first, data)
 	}
 	if err != nil {
 		return err
 	}
 	next := s.current
-	next.Length += int64(len(c.data))
-	next.Next = c.last + 1
+	next.Length += int64(len(data))
+	next.Next = o.last + 1
 	err = s.record(ctx, next)
 	if err == nil {
-		s.dirty = false
+		s.dirty, o.temp.size = false, int64(len(data))
 	}
 	return err
 }

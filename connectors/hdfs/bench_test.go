@@ -14,6 +14,7 @@ import (
 type bench struct {
 	*task
 	m                               *model
+	raw                             map[string]string
 	files, bytes, retries, buffered reading
 }
 
@@ -28,7 +29,7 @@ func overModel(t testing.TB, set map[string]string) *bench {
 	t.Helper()
 	raw := map[string]string{"store.url": "file:///d", "format.class": "StringFormat", "flush.size": "1000000"}
 	maps.Copy(raw, set)
-	b := &bench{task: newTask(t, connectors.PayloadString, raw), m: newModel()}
+	b := &bench{task: newTask(t, connectors.PayloadString, raw), m: newModel(), raw: raw}
 	b.open = func() filesystem { return &view{m: b.m} }
 	b.meters = &meters{files: &b.files, bytes: &b.bytes, retries: &b.retries, buffered: &b.buffered}
 	return b
@@ -37,7 +38,7 @@ func overModel(t testing.TB, set map[string]string) *bench {
 // write writes records whose values are their offsets.
 func (b *bench) write(t testing.TB, w *writer, first, last int64) {
 	t.Helper()
-	if err := w.Write(t.Context(), batch(first, last, decimal)); err != nil {
+	if err := written(t.Context(), w, batch(first, last, decimal)); err != nil {
 		t.Fatal(err)
 	}
 }

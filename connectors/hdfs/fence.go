@@ -33,7 +33,7 @@ func (w *writer) occupy(ctx context.Context) error {
 		}
 		others := slices.DeleteFunc(names, func(name string) bool { return name == own })
 		if len(others) == 0 {
-			return nil
+			return w.lookAside(ctx, away)
 		}
 		if err := w.fs.MkdirAll(ctx, away); err != nil {
 			return failure("making the folder "+away, err)
@@ -54,10 +54,25 @@ func (w *writer) occupy(ctx context.Context) error {
 // fenceRounds bounds the attempts to be alone.
 const fenceRounds = 10
 
-// tidy removes what was moved away. It is of no consequence when it fails: the next one tries again.
+// lookAside names what was moved away, by this writer or by others before it. None of it changes any more.
+func (w *writer) lookAside(ctx context.Context, away string) error {
+	names, err := w.fs.List(ctx, away)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return failure("looking for folders of earlier writers in "+away, err)
+	}
+	w.aside = names
+	return nil
+}
+
+// tidy removes what was moved away, once what is committed of it has its name. What others move there meanwhile is theirs. It
+// is of no consequence when it fails: the next one tries again.
 func (w *writer) tidy(ctx context.Context) {
-	if err := w.fs.RemoveAll(ctx, w.set.names.fenced(w.partition)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		w.log.Debug("folders of earlier writers could not be removed yet", "partition", w.partition, "error", err)
+	for _, name := range w.aside {
+		dir := path.Join(w.set.names.fenced(w.partition), name)
+		if err := w.fs.RemoveAll(ctx, dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			w.log.Debug("the folder of an earlier writer could not be removed yet", "partition", w.partition, "folder", dir, "error", err)
+			return
+		}
 	}
 }
 

@@ -9,17 +9,20 @@ import (
 	"strconv"
 )
 
-// errLost says that a streamed file failed, whose content is in memory no more.
+// errLost says that a file failed whose content is in memory no more.
 var errLost = errors.New("a file that was too large to keep in memory could not be finished")
 
-// fileStore is the mode flush: every commit is a file of its own.
+// fileStore is the mode flush: every commit makes files of its own.
+//
+// A commit of a single file, into a folder where recovery looks anyway, is the rename of that file. Any other is a manifest,
+// which a rename puts into place: what it says is committed, and the renames that are left can be repeated by anyone.
 type fileStore struct {
-	w        *writer
-	attempt  int
-	tried    string // the final name of a rename whose outcome is not known
-	open     file   // being streamed
-	openName string
-	openSize int64
+	w         *writer
+	attempt   int
+	known     manifest            // the one in place
+	tried     string              // the final name, or the manifest's id, of a rename whose outcome is not known
+	triedTemp string              // of a manifest
+	made      map[string]struct{} // folders that are there
 }
 
 var (
@@ -27,143 +30,203 @@ var (
 	_ streamer = (*fileStore)(nil)
 )
 
-func newFileStore(w *writer) *fileStore { return &fileStore{w: w} }
+func newFileStore(w *writer) *fileStore { return &fileStore{w: w, made: map[string]struct{}{}} }
 
-func (s *fileStore) recover(ctx context.Context) (int64, error) {
-	w := s.w
-	dir := w.set.names.dir(w.partition)
-	if err := w.fs.MkdirAll(ctx, dir); err != nil {
-		return -1, failure("making the folder "+dir, err)
+func (s *fileStore) commit(ctx context.Context, t *tranche) error {
+	if t.recorded {
+		return s.publish(ctx, t)
 	}
-	names, err := w.fs.List(ctx, dir)
-	if err != nil {
-		return -1, failure("looking for committed files in "+dir, err)
-	}
-	next := int64(-1)
-	for _, name := range names {
-		if _, last, ok := w.set.names.parseFile(w.partition, name); ok {
-			next = max(next, last+1)
-		}
-		if _, ok := w.set.names.parseGrowing(w.partition, name); ok && w.set.names.delim != growingMark {
-			return newAppendStore(w).recover(ctx) // it was written in the other mode: only its progress file says how far
-		}
-	}
-	return next, nil
-}
-
-func (s *fileStore) commit(ctx context.Context, c content) error {
-	w := s.w
-	final := w.set.names.file(w.partition, c.first, c.last)
-	if s.tried == final { // the answer to a rename was lost: perhaps it was done
-		if size, err := w.fs.Size(ctx, final); err == nil && size == c.streamed+int64(len(c.data)) {
-			s.tried = ""
-			return nil
-		}
-	}
-	if c.streamed > 0 {
-		if err := s.finishStreamed(ctx, c); err != nil {
+	single := len(t.files) == 1 && s.looksInto(t.files[0].folder)
+	if single {
+		if done, err := s.wasRenamed(ctx, t.files[0]); done || err != nil {
 			return err
 		}
-	} else if err := s.write(ctx, c); err != nil {
+	}
+	for _, streamed := range []bool{true, false} { // an attempt that fails ends those that are streamed
+		for _, o := range t.files {
+			if o.temp.stream == streamed {
+				if err := s.finish(ctx, o); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	if single {
+		return s.rename(ctx, t.files[0])
+	}
+	if err := s.record(ctx, t); err != nil {
 		return err
 	}
-	if _, err := w.fs.Size(ctx, final); err == nil {
-		return fenced(fmt.Sprintf("committing %s, which is there already", final))
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		return s.lost(c, failure("looking for "+final, err))
+	t.recorded = true
+	return s.publish(ctx, t)
+}
+
+// wasRenamed looks for a file whose rename was not answered.
+func (s *fileStore) wasRenamed(ctx context.Context, o *output) (bool, error) {
+	final := s.final(o)
+	if s.tried != final {
+		return false, nil
+	}
+	size, err := s.w.fs.Size(ctx, final)
+	if err == nil && size == o.temp.size {
+		s.tried = ""
+		return true, nil
+	}
+	return false, nil
+}
+
+func (s *fileStore) final(o *output) string {
+	return path.Join(s.w.set.names.topics, s.w.set.names.final(s.w.partition, o))
+}
+
+// rename commits a single file.
+func (s *fileStore) rename(ctx context.Context, o *output) error {
+	w := s.w
+	final := s.final(o)
+	if err := s.absent(ctx, final); err != nil {
+		return err
+	}
+	if err := s.folder(ctx, path.Dir(final)); err != nil {
+		return err
 	}
 	s.tried = final
-	err := w.fs.Rename(ctx, s.openName, final)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return s.gone(ctx, "committing "+final, err)
-	case err != nil:
-		return s.lost(c, failure("committing "+final, err))
+	err := w.fs.Rename(ctx, o.temp.name, final)
+	if errors.Is(err, fs.ErrNotExist) {
+		return s.gone(ctx, "committing "+final, o, err)
 	}
-	s.tried, s.openName = "", ""
+	if err != nil {
+		return failure("committing "+final, err)
+	}
+	s.tried = ""
 	return nil
 }
 
-// write puts a file into the temporary folder, from memory.
-func (s *fileStore) write(ctx context.Context, c content) error {
-	s.attempt++
-	s.openName = s.w.place.path(strconv.FormatInt(c.first, 10) + "-" + strconv.Itoa(s.attempt) + s.w.set.names.ext)
-	f, err := s.create(ctx, int64(len(c.data)))
+// absent makes sure that nobody else has committed a file.
+func (s *fileStore) absent(ctx context.Context, final string) error {
+	_, err := s.w.fs.Size(ctx, final)
+	if err == nil {
+		return fenced(fmt.Sprintf("committing %s, which is there already", final))
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return failure("looking for "+final, err)
+	}
+	return nil
+}
+
+// folder makes a folder where it was not made before.
+func (s *fileStore) folder(ctx context.Context, dir string) error {
+	if _, ok := s.made[dir]; ok {
+		return nil
+	}
+	if err := s.w.fs.MkdirAll(ctx, dir); err != nil {
+		return failure("making the folder "+dir, err)
+	}
+	const most = 1000 // of which the names are kept
+	if len(s.made) >= most {
+		clear(s.made)
+	}
+	s.made[dir] = struct{}{}
+	return nil
+}
+
+// finish makes sure that all of a file is in the temporary folder, closed (invariant 2).
+func (s *fileStore) finish(ctx context.Context, o *output) error {
+	if o.temp.done {
+		return nil
+	}
+	data, err := s.w.finishContent(o)
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(c.data)
-	if err != nil { // the first error counts; Close may say that all is well
-		return failure("writing "+s.openName, err)
+	if o.temp.stream {
+		return s.finishStreamed(ctx, o, data)
 	}
-	return s.finish(ctx, f, int64(len(c.data)))
+	s.name(o)
+	f, err := s.create(ctx, o, int64(len(data)))
+	if err != nil {
+		return err
+	}
+	if _, err = f.Write(data); err != nil { // the first error counts; Close may say that all is well
+		return failure("writing "+o.temp.name, err)
+	}
+	return s.close(ctx, f, o, int64(len(data)))
 }
 
-func (s *fileStore) create(ctx context.Context, size int64) (file, error) {
+// name gives a file its name in the temporary folder, another one for each attempt.
+func (s *fileStore) name(o *output) {
+	s.attempt++
+	o.temp.name = s.w.place.path(strconv.FormatInt(o.first, 10) + "-" + strconv.Itoa(s.attempt) + s.w.set.names.ext)
+}
+
+func (s *fileStore) create(ctx context.Context, o *output, size int64) (file, error) {
 	const usual = 128 << 20
-	f, err := s.w.fs.Create(ctx, s.openName, max(size, usual))
+	f, err := s.w.fs.Create(ctx, o.temp.name, max(size, usual))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, s.gone(ctx, "making "+s.openName, err)
+		return nil, s.gone(ctx, "making "+o.temp.name, o, err)
 	}
 	if err != nil {
-		return nil, failure("making "+s.openName, err)
+		return nil, failure("making "+o.temp.name, err)
 	}
 	return f, nil
 }
 
-// finish closes a file and makes sure that all of it is there (invariant 2).
-func (s *fileStore) finish(ctx context.Context, f file, want int64) error {
+func (s *fileStore) close(ctx context.Context, f file, o *output, want int64) error {
 	if err := f.Close(); err != nil {
-		return failure("closing "+s.openName, err)
+		return failure("closing "+o.temp.name, err)
 	}
-	size, err := s.w.fs.Size(ctx, s.openName)
+	size, err := s.w.fs.Size(ctx, o.temp.name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return s.gone(ctx, "verifying "+s.openName, err)
+		return s.gone(ctx, "verifying "+o.temp.name, o, err)
 	}
 	if err != nil {
-		return failure("verifying "+s.openName, err)
+		return failure("verifying "+o.temp.name, err)
 	}
 	if size != want {
-		return failure("verifying "+s.openName, fmt.Errorf("it has %d bytes of %d that were written", size, want))
+		return failure("verifying "+o.temp.name, fmt.Errorf("it has %d bytes of %d that were written", size, want))
 	}
+	o.temp.size, o.temp.done = size, true
 	return nil
 }
 
-// gone tells a fenced writer from one whose folder for committed files was removed.
-func (s *fileStore) gone(ctx context.Context, op string, cause error) error {
+// gone tells what is missing: the folder of this writer, which then is fenced, that of the final file, which is made again
+// by the next attempt, or the file.
+func (s *fileStore) gone(ctx context.Context, op string, o *output, cause error) error {
 	w := s.w
 	if _, err := w.fs.Size(ctx, w.place.dir); errors.Is(err, fs.ErrNotExist) {
 		return fenced(op)
 	}
-	if err := w.fs.MkdirAll(ctx, w.set.names.dir(w.partition)); err != nil {
-		return failure("making the folder "+path.Dir(w.set.names.file(w.partition, 0, 0)), err)
+	clear(s.made)
+	if o.temp.done {
+		if _, err := w.fs.Size(ctx, o.temp.name); errors.Is(err, fs.ErrNotExist) {
+			o.temp.done = false // somebody has removed it
+			if o.temp.stream || o.content == nil {
+				return lost(failure(op, cause))
+			}
+		}
 	}
 	return failure(op, cause)
 }
 
-func (s *fileStore) stream(ctx context.Context, first int64, part []byte) error {
-	if s.open == nil {
-		s.attempt++
-		s.openName = s.w.place.path(strconv.FormatInt(first, 10) + "-" + strconv.Itoa(s.attempt) + s.w.set.names.ext)
-		err := s.w.retry(ctx, func() error {
-			f, err := s.create(ctx, s.w.set.fileSize+int64(s.w.set.buffer)+maxRecord)
-			if errors.Is(err, fs.ErrExist) { // by an attempt whose answer was lost
-				s.attempt++
-				s.openName = s.w.place.path(strconv.FormatInt(first, 10) + "-" + strconv.Itoa(s.attempt) + s.w.set.names.ext)
-			}
-			s.open = f
+// stream writes the next part of a file that is too large for memory.
+func (s *fileStore) stream(ctx context.Context, o *output, part []byte) error {
+	w := s.w
+	if !o.temp.stream {
+		err := w.retry(ctx, o.first, func() error {
+			s.name(o)
+			f, err := s.create(ctx, o, w.set.fileSize+int64(w.set.buffer)+maxRecord)
+			o.temp.open = f
 			return err
 		})
 		if err != nil {
 			return err
 		}
-		s.openSize = 0
+		o.temp.stream = true
 	}
-	s.open.Within(ctx)
-	n, err := s.open.Write(part)
-	s.openSize += int64(n)
+	o.temp.open.Within(ctx)
+	n, err := o.temp.open.Write(part)
+	o.temp.size += int64(n)
 	if err != nil {
-		return s.lost(content{streamed: s.openSize}, failure("writing "+s.openName, err))
+		return lost(failure("writing "+o.temp.name, err))
 	}
 	return nil
 }
@@ -171,31 +234,31 @@ func (s *fileStore) stream(ctx context.Context, first int64, part []byte) error 
 // maxRecord is what one record may add to a file beyond sluice.file.bytes.
 const maxRecord = 64 << 20
 
+// seal puts a whole file into the temporary folder.
+func (s *fileStore) seal(ctx context.Context, o *output) error {
+	return s.w.retry(ctx, o.first, func() error { return s.finish(ctx, o) })
+}
+
 // finishStreamed writes the rest of a streamed file and closes it. A failed one cannot be written again.
-func (s *fileStore) finishStreamed(ctx context.Context, c content) error {
-	if s.open == nil { // it was finished; only the rename is to be tried again
-		return nil
+func (s *fileStore) finishStreamed(ctx context.Context, o *output, rest []byte) error {
+	f := o.temp.open
+	if f == nil {
+		return lost(failure("finishing "+o.temp.name, errors.New("it failed before")))
 	}
-	f := s.open
-	s.open = nil
+	o.temp.open = nil
 	f.Within(ctx)
-	if _, err := f.Write(c.data); err != nil {
-		return s.lost(c, failure("writing "+s.openName, err))
+	if _, err := f.Write(rest); err != nil {
+		return lost(failure("writing "+o.temp.name, err))
 	}
-	if err := s.finish(ctx, f, c.streamed+int64(len(c.data))); err != nil {
-		return s.lost(c, err)
+	if err := s.close(ctx, f, o, o.temp.size+int64(len(rest))); err != nil {
+		return lost(err)
 	}
 	return nil
 }
 
-// lost gives up a file that is not in memory, so that the task goes back to the last commit.
-func (s *fileStore) lost(c content, err error) error {
-	if c.streamed == 0 || s.open == nil && s.tried != "" {
-		return err
-	}
+// lost says that a file cannot be written again, so that the task goes back to the last commit.
+func lost(err error) error {
 	e := failure("", err)
 	e.Err = errors.Join(errLost, e.Err)
 	return e
 }
-
-func (s *fileStore) drop() { s.open, s.openName = nil, "" }

@@ -18,6 +18,8 @@ type filesystem interface {
 	Size(ctx context.Context, name string) (int64, error)
 	// List names what is in a folder.
 	List(ctx context.Context, dir string) ([]string, error)
+	// Folders names the folders in a folder.
+	Folders(ctx context.Context, dir string) ([]string, error)
 	ReadFile(ctx context.Context, name string) ([]byte, error)
 	Truncate(ctx context.Context, name string, size int64) error
 	RemoveAll(ctx context.Context, name string) error

@@ -30,7 +30,7 @@ func TestNullValues(t *testing.T) {
 				t.Fatal(err)
 			}
 			w := cw.(*writer)
-			if err := w.Write(t.Context(), values(5, nil, []byte(""), nil, nil, []byte("x"))); err != nil {
+			if err := written(t.Context(), w, values(5, nil, []byte(""), nil, nil, []byte("x"))); err != nil {
 				t.Fatal(err)
 			}
 			b.expectFiles(t, b.span(6, 9))
@@ -72,7 +72,7 @@ func TestDurableAroundRejected(t *testing.T) {
 		{5, [][]byte{[]byte("b")}, 6},
 		{9, [][]byte{nil}, 10}, // behind a gap
 	} {
-		if err := w.Write(t.Context(), values(step.first, step.vs...)); err != nil {
+		if err := written(t.Context(), w, values(step.first, step.vs...)); err != nil {
 			t.Fatal(err)
 		}
 		if d, _, _, _ := a.state(); d != step.durable {

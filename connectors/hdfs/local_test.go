@@ -59,7 +59,7 @@ func expectFolder(t testing.TB, dir string, n int64) {
 
 func send(t testing.TB, w *writer, first, last int64) {
 	t.Helper()
-	if err := w.Write(t.Context(), batch(first, last, decimal)); err != nil {
+	if err := written(t.Context(), w, batch(first, last, decimal)); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -106,7 +106,7 @@ func TestFolderIsFenced(t *testing.T) {
 			}
 			for _, call := range []func() error{
 				func() error { return old.Flush(t.Context()) },
-				func() error { return old.Write(t.Context(), batch(13, 30, decimal)) },
+				func() error { return written(t.Context(), old, batch(13, 30, decimal)) },
 			} {
 				err := call()
 				if connectors.CodeOf(err) != connectors.CodeRetriable || !errors.Is(err, errFenced) || !strings.Contains(err.Error(), "another writer has taken the partition over") {
@@ -140,7 +140,7 @@ func TestFoldersVanish(t *testing.T) {
 			if err := os.RemoveAll(filepath.Join(dir, filepath.FromSlash(tc.gone))); err != nil {
 				t.Fatal(err)
 			}
-			err := w.Write(t.Context(), batch(5, 9, decimal))
+			err := written(t.Context(), w, batch(5, 9, decimal))
 			if tc.fenced != errors.Is(err, errFenced) || !tc.fenced && err != nil {
 				t.Errorf("%v", err)
 			}

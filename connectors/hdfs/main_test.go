@@ -125,6 +125,21 @@ func openAt(t testing.TB, tk *task, committed int64, a *acks) *writer {
 	return w.(*writer)
 }
 
+// settle waits until no commit is in the background, and says how the last one ended.
+func settle(w *writer) error {
+	<-w.turn
+	defer w.give()
+	return w.idle(context.Background())
+}
+
+// written is Write up to the end of the commits that it began.
+func written(ctx context.Context, w *writer, b *connectors.Batch) error {
+	if err := w.Write(ctx, b); err != nil {
+		return err
+	}
+	return settle(w)
+}
+
 func shut(t testing.TB, w *writer) {
 	t.Helper()
 	if err := w.Close(t.Context()); err != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strconv"
@@ -216,6 +217,22 @@ func (v *view) List(_ context.Context, dir string) (names []string, err error) {
 	return names, err
 }
 
+func (v *view) Folders(_ context.Context, dir string) (names []string, err error) {
+	err = v.do("folders "+dir, func() error {
+		if !v.m.dirs[dir] {
+			return notExist(dir)
+		}
+		for d := range v.m.dirs {
+			if path.Dir(d) == dir && d != dir {
+				names = append(names, path.Base(d))
+			}
+		}
+		slices.Sort(names)
+		return nil
+	})
+	return names, err
+}
+
 func (v *view) ReadFile(_ context.Context, name string) (data []byte, err error) {
 	err = v.do("read "+name, func() error {
 		d, ok := v.m.files[name]
@@ -354,25 +371,50 @@ func (m *model) stored(t interface{ Fatalf(string, ...any) }, n naming, p connec
 
 func decimal(o int64) string { return strconv.FormatInt(o, 10) }
 
+// scene is what a property test writes, and how the records lie in the files.
+type scene struct {
+	set     map[string]string
+	payload connectors.Payload
+	value   func(o int64) string
+	stored  func(t interface{ Fatalf(string, ...any) }, m *model, tk *task) []int64
+}
+
+func plainScene(mode string) func(*rapid.T) scene {
+	return func(*rapid.T) scene {
+		return scene{
+			set:     map[string]string{"format.class": "StringFormat", "sluice.write.mode": mode},
+			payload: connectors.PayloadString, value: decimal,
+			stored: func(t interface{ Fatalf(string, ...any) }, m *model, tk *task) []int64 {
+				return m.stored(t, tk.set.names, part)
+			},
+		}
+	}
+}
+
 // Whatever fails and whoever dies at whichever call, every record is in the files once, in order, and nothing was
 // reported durable before it was there.
 func TestExactlyOnceAgainstModel(t *testing.T) {
-	for _, mode := range []string{modeFlush, modeAppend} {
-		t.Run(mode, func(t *testing.T) {
-			rapid.Check(t, func(rt *rapid.T) { exactlyOnce(t, rt, mode) })
+	for _, tc := range []struct {
+		name  string
+		scene func(*rapid.T) scene
+	}{
+		{modeFlush, plainScene(modeFlush)}, {modeAppend, plainScene(modeAppend)}, {"folders", foldersScene},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			rapid.Check(t, func(rt *rapid.T) { exactlyOnce(t, rt, tc.scene(rt)) })
 		})
 	}
 }
 
-func exactlyOnce(t *testing.T, rt *rapid.T, mode string) {
+func exactlyOnce(t *testing.T, rt *rapid.T, sc scene) {
 	t.Helper()
 	const total = 60
 	m := newModel()
-	buffer := rapid.SampledFrom([]string{"65536"}).Draw(rt, "buffer")
-	tk := newTask(t, connectors.PayloadString, map[string]string{
-		"store.url": "file:///d", "format.class": "StringFormat", "flush.size": strconv.Itoa(rapid.IntRange(1, 20).Draw(rt, "flush size")),
-		"retry.backoff.ms": "1", "sluice.write.mode": mode, "sluice.buffer.bytes": buffer,
-	})
+	raw := map[string]string{
+		"store.url": "file:///d", "flush.size": strconv.Itoa(rapid.IntRange(1, 20).Draw(rt, "flush size")), "retry.backoff.ms": "1",
+	}
+	maps.Copy(raw, sc.set)
+	tk := newTask(t, sc.payload, raw)
 	m.lease = rapid.IntRange(0, 100).Draw(rt, "lease")
 	if rapid.Bool().Draw(rt, "tiny buffer") {
 		tk.set.buffer = 8 // most files are streamed
@@ -384,14 +426,14 @@ func exactlyOnce(t *testing.T, rt *rapid.T, mode string) {
 	var committed int64 = -1
 	var zombies []*writer
 	check := func() {
-		got := m.stored(rt, tk.set.names, part)
+		got := sc.stored(rt, m, tk)
 		for i, o := range got {
 			if o != int64(i) {
 				rt.Fatalf("record %d is %d; all: %v\n%s", i, o, got, strings.Join(m.calls, "\n"))
 			}
 		}
 		if int64(len(got)) < committed {
-			rt.Fatalf("%d records are stored, %d were reported durable", len(got), committed)
+			rt.Fatalf("%d records are stored, %d were reported durable\n%s", len(got), committed, strings.Join(m.calls, "\n"))
 		}
 	}
 	for range 40 {
@@ -415,11 +457,14 @@ func exactlyOnce(t *testing.T, rt *rapid.T, mode string) {
 		stop := next + int64(rapid.IntRange(1, total).Draw(rt, "records of this life"))
 		for next < total && next < stop && err == nil {
 			last := min(next+int64(rapid.IntRange(0, 9).Draw(rt, "batch")), total-1)
-			err = w.Write(ctx, batch(next, last, decimal))
+			err = w.Write(ctx, batch(next, last, sc.value))
 			next = last + 1
 		}
 		if err == nil && next == total {
 			err = w.Flush(ctx)
+		}
+		if e := settle(w); err == nil {
+			err = e
 		}
 		a.mu.Lock()
 		committed = max(committed, a.durable)
@@ -435,34 +480,19 @@ func exactlyOnce(t *testing.T, rt *rapid.T, mode string) {
 		if done {
 			for _, z := range zombies {
 				zctx, zcancel := context.WithTimeout(t.Context(), 10*time.Second)
-				if z.records == 0 {
-					_ = z.Write(zctx, batch(max(z.next, 0), max(z.next, 0)+30, decimal))
+				if z.open.records == 0 {
+					_ = z.Write(zctx, batch(max(z.next, 0), max(z.next, 0)+30, sc.value))
 				}
 				_ = z.Flush(zctx)
 				zcancel()
 				_ = z.Close(t.Context())
 			}
 			check()
-			if got := m.stored(rt, tk.set.names, part); len(got) != total {
+			if got := sc.stored(rt, m, tk); len(got) != total {
 				rt.Fatalf("%d of %d records are stored", len(got), total)
 			}
-			// When no fault and no lease is left, the next opening leaves nothing but what counts.
-			m.fault, m.held = nil, map[string]int{}
-			tk.open = func() filesystem { return &view{m: m} }
-			last, err := tk.Open(t.Context(), part, committed, newAcks())
-			if err != nil {
-				rt.Fatal(err)
-			}
-			_ = last.Close(t.Context())
+			m.afterwards(t, rt, tk, committed, total)
 			check()
-			if l := m.progress(tk.set.names, part).Left; len(l) > 0 {
-				rt.Fatalf("left are %v", l)
-			}
-			for name, data := range m.files {
-				if g, ok := tk.set.names.parseGrowing(part, path.Base(name)); ok && m.counts(tk.set.names, part, g, data) != len(data) {
-					rt.Fatalf("%s has %d bytes, %d count", name, len(data), m.counts(tk.set.names, part, g, data))
-				}
-			}
 			return
 		}
 	}
@@ -470,4 +500,30 @@ func exactlyOnce(t *testing.T, rt *rapid.T, mode string) {
 		_ = z.Close(t.Context())
 	}
 	rt.Fatalf("no progress:\n%s", fmt.Sprint(m.calls))
+}
+
+// afterwards opens the partition once more, when no fault and no lease is left, which leaves nothing but what counts.
+func (m *model) afterwards(t *testing.T, rt *rapid.T, tk *task, committed, total int64) {
+	t.Helper()
+	m.fault, m.held = nil, map[string]int{}
+	tk.open = func() filesystem { return &view{m: m} }
+	last, err := tk.Open(t.Context(), part, committed, newAcks())
+	if err != nil {
+		rt.Fatal(err)
+	}
+	if last.Resume() != total {
+		rt.Fatalf("resumes at %d, all are %d", last.Resume(), total)
+	}
+	_ = last.Close(t.Context())
+	if l := m.progress(tk.set.names, part).Left; len(l) > 0 {
+		rt.Fatalf("left are %v", l)
+	}
+	for name, data := range m.files {
+		if g, ok := tk.set.names.parseGrowing(part, path.Base(name)); ok && m.counts(tk.set.names, part, g, data) != len(data) {
+			rt.Fatalf("%s has %d bytes, %d count", name, len(data), m.counts(tk.set.names, part, g, data))
+		}
+		if strings.Contains(name, "/+tmp/") {
+			rt.Fatalf("left is %s", name)
+		}
+	}
 }

@@ -11,11 +11,12 @@ import (
 
 // naming makes and reads the names of files and folders, by Confluent's scheme:
 //
-//	<topics.dir>/<topic>/partition=<n>/<topic>+<n>+<first offset>+<last offset>.<ext>     a committed file
+//	<topics.dir>/<topic>/<folder>/<topic>+<n>+<first offset>+<last offset>.<ext>          a committed file
 //	<topics.dir>/<topic>/partition=<n>/<topic>+<n>+<first offset>~<generation>.<ext>      the growing file of append mode
 //	<topics.dir>/+tmp/<topic>/partition=<n>/<opening>/…                                   files in the making
 //	<topics.dir>/+tmp/+fenced/<topic>/partition=<n>/<opening>                             what was taken from predecessors
 //	<logs.dir>/<topic>/<n>/progress.json                                                  progress of append mode
+//	<logs.dir>/<topic>/<n>/commit.json                                                    the last commit of several files
 type naming struct {
 	topics string // absolute
 	logs   string // absolute
@@ -43,8 +44,18 @@ func (n naming) progress(p connectors.Partition) string {
 	return path.Join(n.logs, p.Topic, strconv.Itoa(int(p.ID)), "progress.json")
 }
 
+func (n naming) manifest(p connectors.Partition) string {
+	return path.Join(n.logs, p.Topic, strconv.Itoa(int(p.ID)), "commit.json")
+}
+
+// file is the name of a committed file in the folder of its Kafka partition.
 func (n naming) file(p connectors.Partition, first, last int64) string {
-	return path.Join(n.dir(p), fmt.Sprintf("%s%s%d%s%0*d%s%0*d%s", p.Topic, n.delim, p.ID, n.delim, n.width, first, n.delim, n.width, last, n.ext))
+	return path.Join(n.dir(p), n.base(p, first, last))
+}
+
+// base is the name of a committed file in its folder.
+func (n naming) base(p connectors.Partition, first, last int64) string {
+	return fmt.Sprintf("%s%s%d%s%0*d%s%0*d%s", p.Topic, n.delim, p.ID, n.delim, n.width, first, n.delim, n.width, last, n.ext)
 }
 
 // growing is what the name of a growing file says.

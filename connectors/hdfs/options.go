@@ -42,7 +42,7 @@ var (
 
 	topicsDir = connectors.String("topics.dir", "Top folder of the topics' folders.",
 		connectors.Group(groupStorage), connectors.Default("topics"), connectors.WithImportance(connectors.High), connectors.NonEmpty())
-	logsDir = connectors.String("logs.dir", "Top folder of the progress files of append mode.",
+	logsDir = connectors.String("logs.dir", "Top folder of the records of commits: the progress files of append mode, and commit.json where a commit has several files.",
 		connectors.Group(groupStorage), connectors.Default("logs"), connectors.NonEmpty())
 	fileDelim = connectors.String("file.delim", "Between topic, partition and offsets in the names of files.",
 		connectors.Group(groupStorage), connectors.Default("+"), connectors.Check("one of + - _ ~ =", func(s string) error {
@@ -59,32 +59,22 @@ var (
 	onNull = connectors.String("behavior.on.null.values", "What becomes of records without a value: fail rejects them, ignore passes over them.",
 		connectors.Group(groupConnector), connectors.Default(nullFail), connectors.OneOf(nullFail, nullIgnore))
 
-	flushSize = connectors.Int("flush.size", "Records in a file: when a partition has this many, its file is committed.",
+	flushSize = connectors.Int("flush.size", "Records of a Kafka partition that are committed together, in all its open files: with DefaultPartitioner the records in a file.",
 		connectors.Group(groupConnector), connectors.Required(), connectors.WithImportance(connectors.High), connectors.AtLeast(1))
-	rotateInterval = connectors.Millis("rotate.interval.ms", "Longest time from a file's first record to its commit, by the clock, also when nothing more comes. -1: no limit.",
+	rotateInterval = connectors.Millis("rotate.interval.ms", "Longest time from the first record of the open files to their commit: by the clock, also when nothing more comes, or with timestamp.extractor Record or RecordField by the times of the records, when one comes that is later by that. -1: no limit.",
 		connectors.Group(groupConnector), connectors.Default("-1"), connectors.WithImportance(connectors.High))
 	rotateSchedule = connectors.Millis("rotate.schedule.interval.ms", "Files are committed at midnight in timezone and at every multiple of this time since. -1: never.",
 		connectors.Group(groupConnector), connectors.Default("-1"))
-	timezone = connectors.String("timezone", "Time zone of rotate.schedule.interval.ms, for example Europe/Berlin. Default: UTC.",
-		connectors.Group(groupPartition), connectors.Default(""), connectors.Check("name of a time zone", checkZone))
 	retryBackoff = connectors.Millis("retry.backoff.ms", "Longest pause between two attempts while HDFS refuses or is away. The first pauses are shorter.",
 		connectors.Group(groupConnector), connectors.Default("5000"), connectors.AtLeast(1))
 
 	writeMode = connectors.String("sluice.write.mode", "flush: a new file for every flush.size records. append: one growing file per partition, to which every flush.size records are appended.",
 		connectors.Group(groupFiles), connectors.Default(modeFlush), connectors.OneOf(modeFlush, modeAppend))
-	bufferBytes = connectors.Long("sluice.buffer.bytes", "Bytes of a file that each partition keeps in memory until the commit. A larger file is streamed to HDFS meanwhile.",
+	bufferBytes = connectors.Long("sluice.buffer.bytes", "Bytes that each Kafka partition keeps in memory, of all its open files and those being committed. What is larger is streamed to HDFS meanwhile.",
 		connectors.Group(groupFiles), connectors.Default("8388608"), connectors.AtLeast(64<<10))
-	fileBytes = connectors.Long("sluice.file.bytes", "Bytes at which a file is committed although it has fewer than flush.size records. It is also the block size of streamed files, so that a file has one block.",
+	fileBytes = connectors.Long("sluice.file.bytes", "Bytes of one of the open files at which they are committed although they have fewer than flush.size records. It is also the block size of streamed files, so that a file has one block.",
 		connectors.Group(groupFiles), connectors.Default("1073741824"), connectors.Between(1<<20, 8<<30))
 
-	partitioner = connectors.ClassName("partitioner.class", "How records are laid out in folders: one folder per Kafka partition (DefaultPartitioner).",
-		connectors.Group(groupPartition), connectors.Default("io.confluent.connect.storage.partitioner.DefaultPartitioner"),
-		connectors.Check("DefaultPartitioner", func(s string) error {
-			if lastPart(s) != "DefaultPartitioner" {
-				return errors.New("this version lays records out by Kafka partition only; use DefaultPartitioner")
-			}
-			return nil
-		}))
 	kerberos = connectors.Bool("hdfs.authentication.kerberos", "Whether HDFS wants Kerberos. Also without it Kerberos is used where hadoop.security.authentication in hadoop.conf.dir is kerberos.",
 		connectors.Group(groupSecurity), connectors.Default("false"), connectors.WithImportance(connectors.High))
 	principal = connectors.String("connect.hdfs.principal", "Who the connector is for Kerberos, like connect/_HOST@REALM, where _HOST stands for this machine's name. Empty: the owner of the ticket cache.",
@@ -109,26 +99,16 @@ var (
 // ignored are Confluent's options that change nothing here, with the reasons.
 func ignored() []connectors.AnyKey {
 	const (
-		noJVM   = "there is no JVM and no Hadoop installation"
-		noParts = "it concerns other partitioners"
-		noHive  = "tables are not kept by the sink; make an external table over the topic's folder"
+		noJVM  = "there is no JVM and no Hadoop installation"
+		noHive = "tables are not kept by the sink; hive.integration tells how to make external ones"
 	)
 	list := []struct{ name, group, fallback, why string }{
 		{"hadoop.home", groupHDFS, "", noJVM},
 		{"shutdown.timeout.ms", groupConnector, "3000", "the worker's task.shutdown.graceful.timeout.ms counts"},
 		{"storage.class", groupStorage, "", "the URL says which storage it is"},
-		{"partition.field.name", groupPartition, "", noParts},
-		{"partition.duration.ms", groupPartition, "-1", noParts},
-		{"path.format", groupPartition, "", noParts},
-		{"locale", groupPartition, "", noParts},
-		{"timestamp.extractor", groupPartition, "Wallclock", noParts},
-		{"timestamp.field", groupPartition, "timestamp", noParts},
-		{"hive.integration", groupHive, "false", noHive},
 		{"hive.metastore.uris", groupHive, "", noHive},
 		{"hive.conf.dir", groupHive, "", noHive},
 		{"hive.home", groupHive, "", noHive},
-		{"hive.database", groupHive, "default", noHive},
-		{"hive.table.name", groupHive, "${topic}", noHive},
 		{"kerberos.ticket.renew.period.ms", groupSecurity, "3600000", "tickets are renewed when they are due"},
 	}
 	keys := make([]connectors.AnyKey, 0, len(list))
@@ -145,10 +125,10 @@ func definition() connectors.ConfigDef {
 		topicsDir, logsDir, fileDelim, dirDelim, zeroPad, captureGroups,
 	}, formatKeys(), []connectors.AnyKey{
 		onNull,
-		flushSize, rotateInterval, rotateSchedule, timezone, retryBackoff,
-		writeMode, bufferBytes, fileBytes, partitioner,
+		flushSize, rotateInterval, rotateSchedule, retryBackoff,
+		writeMode, bufferBytes, fileBytes,
 		kerberos, principal, keytabFile, namenodePrincipal, krb5Conf, ticketCache,
-	}, ignored())...)
+	}, layoutKeys(), compactKeys(), hiveKeys(), ignored())...)
 }
 
 func lastPart(class string) string { return class[strings.LastIndexByte(class, '.')+1:] }

@@ -123,17 +123,31 @@ func TestOptionValues(t *testing.T) {
 		{"flush.size", []string{"1", "2147483647"}, map[string]string{"0": "at least 1", "-5": "at least 1", "": "Not a number of type INT", "3000000000": "Not a number of type INT"}},
 		{"rotate.interval.ms", []string{"-1", "0", "1"}, map[string]string{"1m": "Not a number of type LONG"}},
 		{"rotate.schedule.interval.ms", []string{"-1", "0", "3600000"}, map[string]string{"hourly": "Not a number of type LONG"}},
-		{"timezone", []string{"", "UTC", "Europe/Berlin"}, map[string]string{"Mars/Olympus": "time zone is not known"}},
+		{"timezone", []string{"", "UTC", "Europe/Berlin", "+05:30"}, map[string]string{"Mars/Olympus": "is not recognised", "local": "is not recognised"}},
 		{"retry.backoff.ms", []string{"1", "5000"}, map[string]string{"0": "at least 1"}},
 		{"sluice.write.mode", []string{"flush", "append", "APPEND"}, map[string]string{"": "must be one of", "overwrite": "flush, append"}},
 		{"sluice.buffer.bytes", []string{"65536", "8388608"}, map[string]string{"65535": "at least 65536"}},
 		{"sluice.file.bytes", []string{"1048576", "8589934592"}, map[string]string{"1048575": "at least 1048576", "8589934593": "no more than 8589934592"}},
 		{
 			"partitioner.class",
-			[]string{"DefaultPartitioner", "io.confluent.connect.storage.partitioner.DefaultPartitioner"},
-			map[string]string{"io.confluent.connect.storage.partitioner.HourlyPartitioner": "use DefaultPartitioner", "": "use DefaultPartitioner"},
+			[]string{"DefaultPartitioner", "io.confluent.connect.storage.partitioner.HourlyPartitioner", "x.DailyPartitioner", "TimeBasedPartitioner", "FieldPartitioner"},
+			map[string]string{"com.acme.MyPartitioner": "must be one of DefaultPartitioner, FieldPartitioner", "": "must be one of DefaultPartitioner"},
 		},
+		{"partition.field.name", []string{"", "a", "a.b, c"}, nil},
+		{"partition.duration.ms", []string{"-1", "3600000"}, map[string]string{"1h": "Not a number of type LONG"}},
+		{"path.format", []string{"", "'year'=YYYY"}, nil},
+		{"locale", []string{"", "en"}, nil},
+		{"timestamp.extractor", []string{"Wallclock", "Record", "RecordField"}, nil},
+		{"timestamp.field", []string{"timestamp", "a.b"}, nil},
+		{"sluice.open.files.max", []string{"1", "10000"}, map[string]string{"0": "at least 1", "10001": "no more than 10000"}},
 		{"hdfs.authentication.kerberos", []string{"false", "False", "true"}, map[string]string{"maybe": "either true or false"}},
+		{"sluice.compact.after.ms", []string{"-1", "0", "60000"}, map[string]string{"1h": "Not a number of type LONG"}},
+		{"sluice.compact.target.bytes", []string{"1048576", "134217728"}, map[string]string{"1": "at least 1048576"}},
+		{"sluice.compact.files.min", []string{"2", "100"}, map[string]string{"1": "at least 2"}},
+		{"sluice.compact.interval.ms", []string{"100", "3600000"}, map[string]string{"99": "at least 100"}},
+		{"hive.integration", []string{"true", "false"}, map[string]string{"yes": "either true or false"}},
+		{"hive.database", []string{"default", "x"}, nil},
+		{"hive.table.name", []string{"${topic}", "t_${topic}"}, map[string]string{"static": "has to contain topic substitution '${topic}'", "${topic}-${extra}": "invalid ${} substitution '${extra}'"}},
 		{"connect.hdfs.principal", []string{"", "connect/_HOST@REALM"}, nil},
 		{"connect.hdfs.keytab", []string{"", "/etc/connect.keytab"}, nil},
 		{"hdfs.namenode.principal", []string{"", "nn/_HOST@REALM"}, nil},
@@ -182,7 +196,7 @@ func TestIgnoredOptions(t *testing.T) {
 		}
 	}
 	for name, want := range map[string]string{
-		"hadoop.home": "JVM", "path.format": "partitioners", "hive.integration": "external table",
+		"hadoop.home": "JVM", "hive.metastore.uris": "not kept",
 		"kerberos.ticket.renew.period.ms": "when they are due", "shutdown.timeout.ms": "task.shutdown.graceful.timeout.ms", "storage.class": "URL",
 	} {
 		i := slices.IndexFunc(definition().Keys(), func(k connectors.KeyDef) bool { return k.Name == name })
@@ -216,6 +230,27 @@ func TestCombinations(t *testing.T) {
 			name: "tilde in append mode", set: map[string]string{"store.url": "hdfs://nn", "file.delim": "~", "sluice.write.mode": "Append"},
 			want: map[string]string{"file.delim": "~ marks the growing files of append mode"},
 		},
+		{name: "hourly", set: map[string]string{"store.url": "hdfs://nn", "partitioner.class": "HourlyPartitioner", "locale": "en", "timezone": "UTC"}},
+		{
+			name: "hourly without zone", set: map[string]string{"store.url": "hdfs://nn", "partitioner.class": "HourlyPartitioner", "locale": "en"},
+			want: map[string]string{"timezone": "Timezone cannot be empty"},
+		},
+		{
+			name: "time-based without duration", set: map[string]string{"store.url": "hdfs://nn", "partitioner.class": "TimeBasedPartitioner", "locale": "en", "timezone": "UTC", "path.format": "yyyy"},
+			want: map[string]string{"partition.duration.ms": "needs to be a positive"},
+		},
+		{
+			name: "field without a name", set: map[string]string{"store.url": "hdfs://nn", "partitioner.class": "FieldPartitioner"},
+			want: map[string]string{"partition.field.name": "cannot be null or empty when using FieldPartitioner"},
+		},
+		{
+			name: "unknown extractor", set: map[string]string{"store.url": "hdfs://nn", "partitioner.class": "DailyPartitioner", "locale": "en", "timezone": "UTC", "timestamp.extractor": "Mine"},
+			want: map[string]string{"timestamp.extractor": "must be one of Wallclock, Record, RecordField"},
+		},
+		{
+			name: "append mode by field", set: map[string]string{"store.url": "hdfs://nn", "partitioner.class": "FieldPartitioner", "partition.field.name": "a", "sluice.write.mode": "append"},
+			want: map[string]string{"partitioner.class": "append mode has one growing file per Kafka partition"},
+		},
 		{
 			name: "principal without keytab", set: map[string]string{"store.url": "hdfs://nn", "connect.hdfs.principal": "c@R"},
 			want: map[string]string{"connect.hdfs.keytab": "belong together"},
@@ -223,6 +258,10 @@ func TestCombinations(t *testing.T) {
 		{
 			name: "keytab without principal", set: map[string]string{"store.url": "hdfs://nn", "connect.hdfs.keytab": "/k"},
 			want: map[string]string{"connect.hdfs.principal": "belong together"},
+		},
+		{
+			name: "merges in append mode", set: map[string]string{"store.url": "hdfs://nn", "sluice.compact.after.ms": "60000", "sluice.write.mode": "append"},
+			want: map[string]string{"sluice.compact.after.ms": "no small files"},
 		},
 		{
 			name: "user with Kerberos", set: map[string]string{"store.url": "hdfs://nn", "hdfs.authentication.kerberos": "true", "sluice.hdfs.user": "alice"},

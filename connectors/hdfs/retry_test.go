@@ -71,7 +71,7 @@ func TestOutage(t *testing.T) {
 				b.refuse(away(tc.call, outage, errors.New("no available namenodes: connection refused")))
 				began := time.Now()
 				done := make(chan error)
-				go func() { done <- w.Write(t.Context(), batch(5, 11, decimal)) }()
+				go func() { done <- written(t.Context(), w, batch(5, 11, decimal)) }()
 				pass(time.Millisecond)
 				durable, _, _, trouble := a.state()
 				var e *connectors.Error
@@ -131,7 +131,7 @@ func TestLostAnswer(t *testing.T) {
 					b.m.fault[lose] = failAfter
 				}
 				w := openAt(t, b.task, -1, a)
-				if err := w.Write(t.Context(), batch(0, 199, tc.value)); err != nil {
+				if err := written(t.Context(), w, batch(0, 199, tc.value)); err != nil {
 					t.Errorf("with the answer to call %d lost: %v", lose, err)
 				}
 				shut(t, w)
@@ -216,7 +216,7 @@ func TestNoRetryMends(t *testing.T) {
 				}
 				for _, call := range []func() error{
 					func() error { return w.Flush(t.Context()) },
-					func() error { return w.Write(t.Context(), batch(5, 6, decimal)) },
+					func() error { return written(t.Context(), w, batch(5, 6, decimal)) },
 				} {
 					err := call()
 					var e *connectors.Error

@@ -186,7 +186,7 @@ func TestClockThatComesLate(t *testing.T) {
 	inBubble(t, set, func(t *testing.T, b *bench, w *writer, _ *acks) {
 		t.Helper()
 		b.refuse(away("create", 2*time.Minute, errors.New("safe mode")))
-		if err := w.Write(t.Context(), batch(0, 149, big)); err != nil {
+		if err := written(t.Context(), w, batch(0, 149, big)); err != nil {
 			t.Fatal(err)
 		}
 		pass(59 * time.Second)
@@ -235,11 +235,11 @@ func TestRotationByBytes(t *testing.T) {
 	inBubble(t, map[string]string{"sluice.file.bytes": "1048576"}, func(t *testing.T, b *bench, w *writer, a *acks) {
 		t.Helper()
 		quarter := make([]byte, 1<<18-1) // and its line feed
-		if err := w.Write(t.Context(), values(0, quarter, quarter, quarter)); err != nil {
+		if err := written(t.Context(), w, values(0, quarter, quarter, quarter)); err != nil {
 			t.Fatal(err)
 		}
 		b.expectFiles(t)
-		if err := w.Write(t.Context(), values(3, quarter, []byte("x"))); err != nil {
+		if err := written(t.Context(), w, values(3, quarter, []byte("x"))); err != nil {
 			t.Fatal(err)
 		}
 		b.expectFiles(t, b.span(0, 3))

@@ -45,12 +45,12 @@ func TestStackWritesAndResumes(t *testing.T) {
 					t.Fatalf("resumes at %d", next)
 				}
 				for range 15 {
-					if err := w.Write(t.Context(), batch(next, next+99, tc.value)); err != nil {
+					if err := written(t.Context(), w, batch(next, next+99, tc.value)); err != nil {
 						t.Fatal(err)
 					}
 					next += 100
 				}
-				if err := w.Write(t.Context(), batch(next, next+49, tc.value)); err != nil {
+				if err := written(t.Context(), w, batch(next, next+49, tc.value)); err != nil {
 					t.Fatal(err)
 				}
 				shut(t, w) // drops the last records
@@ -59,7 +59,7 @@ func TestStackWritesAndResumes(t *testing.T) {
 			}
 			w := openAt(t, tk, -1, newAcks())
 			next = w.Resume()
-			if err := w.Write(t.Context(), batch(next, 4999, tc.value)); err != nil {
+			if err := written(t.Context(), w, batch(next, 4999, tc.value)); err != nil {
 				t.Fatal(err)
 			}
 			if err := w.Flush(t.Context()); err != nil {
@@ -88,10 +88,10 @@ func TestStackFences(t *testing.T) {
 			root, h := uniqueRoot(t), newWebHDFS(t, s)
 			a := newAcks()
 			old := openAt(t, onStack(t, s, root, tc.set), -1, a)
-			if err := old.Write(t.Context(), batch(0, 299, tc.value)); err != nil {
+			if err := written(t.Context(), old, batch(0, 299, tc.value)); err != nil {
 				t.Fatal(err)
 			}
-			if err := old.Write(t.Context(), batch(300, 302, tc.value)); err != nil { // held, or streamed
+			if err := written(t.Context(), old, batch(300, 302, tc.value)); err != nil { // held, or streamed
 				t.Fatal(err)
 			}
 			durable, _, _, _ := a.state()
@@ -102,7 +102,7 @@ func TestStackFences(t *testing.T) {
 			if f, err := old.fs.Create(t.Context(), old.place.path("late"), 0); err == nil {
 				t.Errorf("the old writer made a file: %v", f)
 			}
-			err := old.Write(t.Context(), batch(303, 399, tc.value))
+			err := written(t.Context(), old, batch(303, 399, tc.value))
 			if err == nil {
 				err = old.Flush(t.Context())
 			}
@@ -111,11 +111,11 @@ func TestStackFences(t *testing.T) {
 			}
 			h.expectStored(root, durable)
 			next := young.Resume()
-			if err := young.Write(t.Context(), batch(next, 699, tc.value)); err != nil {
+			if err := written(t.Context(), young, batch(next, 699, tc.value)); err != nil {
 				t.Fatal(err)
 			}
 			shut(t, old)
-			if err := young.Write(t.Context(), batch(700, 799, tc.value)); err != nil {
+			if err := written(t.Context(), young, batch(700, 799, tc.value)); err != nil {
 				t.Fatal(err)
 			}
 			if err := young.Flush(t.Context()); err != nil {
@@ -153,6 +153,12 @@ func TestStackRefusesUser(t *testing.T) {
 			send(t, w, 0, 4)
 			shut(t, w)
 			h.expect(root, 5)
+			dir := root + "/topics/select-color/partition=1"
+			for _, name := range h.list(dir) {
+				if owner := h.owner(dir + "/" + name); owner != "stranger" {
+					t.Errorf("%s is of %s", name, owner)
+				}
+			}
 		})
 		t.Run(mode+" at commit", func(t *testing.T) {
 			root, h := uniqueRoot(t), newWebHDFS(t, s)
@@ -160,7 +166,7 @@ func TestStackRefusesUser(t *testing.T) {
 			w := openAt(t, onStack(t, s, root, set), -1, newAcks())
 			send(t, w, 0, 4)
 			h.chmod(w.place.dir, "555")
-			unauthorized(t, w.Write(t.Context(), batch(5, 9, decimal)))
+			unauthorized(t, written(t.Context(), w, batch(5, 9, decimal)))
 			h.chmod(w.place.dir, "755")
 			shut(t, w)
 			h.expectStored(root, 5)

@@ -8,10 +8,10 @@ import (
 	"path"
 	"strings"
 	"time"
-	_ "time/tzdata" // time zones where the system has none
 
 	"github.com/sluice-connect/sluice/connectors"
 	"github.com/sluice-connect/sluice/connectors/hdfs/encode"
+	"github.com/sluice-connect/sluice/connectors/hdfs/partition"
 )
 
 // defaultPort is the namenode's.
@@ -31,6 +31,11 @@ type settings struct {
 	appends  bool
 	buffer   int
 	fileSize int64
+
+	partitioner *partition.Partitioner
+	openFiles   int
+	compaction  compaction
+	hive        *hiveSettings // nil: no tables
 }
 
 // location is where the files go.
@@ -86,13 +91,6 @@ func parseURL(s string) (location, error) {
 	}
 }
 
-func checkZone(s string) error {
-	if _, err := time.LoadLocation(s); err != nil {
-		return errors.New("time zone is not known")
-	}
-	return nil
-}
-
 // check looks at what several keys say together.
 func check(cfg connectors.Config) []connectors.ConfigError {
 	var errs []connectors.ConfigError
@@ -116,8 +114,14 @@ func check(cfg connectors.Config) []connectors.ConfigError {
 	if kerberos.Get(cfg) && user.Get(cfg) != "" {
 		errs = append(errs, connectors.ConfigError{Key: user.Name(), Message: "Invalid value " + user.Get(cfg) + " for configuration " + user.Name() + ": with Kerberos the user is the principal"})
 	}
-	return errs
+	if isAppend(cfg) && compactAfter.Get(cfg) > 0 {
+		value, _ := cfg.Raw(compactAfter.Name())
+		errs = append(errs, connectors.ConfigError{Key: compactAfter.Name(), Message: "Invalid value " + value + " for configuration " + compactAfter.Name() + ": append mode has no small files; remove it, or use sluice.write.mode=flush"})
+	}
+	return append(errs, checkLayout(cfg)...)
 }
+
+func isAppend(cfg connectors.Config) bool { return strings.EqualFold(writeMode.Get(cfg), modeAppend) }
 
 func newSettings(cfg connectors.Config, records connectors.Format) (settings, error) {
 	if errs := check(cfg); len(errs) > 0 {
@@ -131,9 +135,15 @@ func newSettings(cfg connectors.Config, records connectors.Format) (settings, er
 	if err != nil {
 		return settings{}, connectors.Misconfigured("reading store.url", err, "")
 	}
-	zone, err := time.LoadLocation(timezone.Get(cfg))
+	zone := time.UTC
+	if name := timezone.Get(cfg); name != "" {
+		if zone, err = partition.Zone(name); err != nil {
+			return settings{}, connectors.Misconfigured("reading timezone", err, "")
+		}
+	}
+	layout, key, err := newPartitioner(cfg)
 	if err != nil {
-		return settings{}, connectors.Misconfigured("reading timezone", err, "")
+		return settings{}, connectors.Misconfigured("reading "+key, err, "")
 	}
 	var reach *cluster
 	if !where.local {
@@ -152,40 +162,13 @@ func newSettings(cfg connectors.Config, records connectors.Format) (settings, er
 			delim: fileDelim.Get(cfg), width: zeroPad.Get(cfg), ext: format.Extension(),
 		},
 		format: format, skipNull: strings.EqualFold(onNull.Get(cfg), nullIgnore), records: flushSize.Get(cfg),
-		rotation: rotation{interval: rotateInterval.Get(cfg), schedule: rotateSchedule.Get(cfg), zone: zone},
-		backoff:  retryBackoff.Get(cfg), appends: strings.EqualFold(writeMode.Get(cfg), modeAppend),
-		buffer: int(bufferBytes.Get(cfg)), fileSize: fileBytes.Get(cfg),
+		partitioner: layout,
+		rotation:    rotation{interval: rotateInterval.Get(cfg), recordTime: layout.ByRecordTime(), schedule: rotateSchedule.Get(cfg), zone: zone},
+		backoff:     retryBackoff.Get(cfg), appends: isAppend(cfg),
+		buffer: int(bufferBytes.Get(cfg)), fileSize: fileBytes.Get(cfg), openFiles: openFilesMax.Get(cfg),
+		compaction: newCompaction(cfg), hive: newHive(cfg, raw),
 	}, nil
 }
 
 // absolute gives a folder below the root, out of which no dots lead.
 func absolute(root, dir string) string { return path.Join(root, path.Clean("/"+dir)) }
-
-// rotation says when a file is due by the clock.
-type rotation struct {
-	interval time.Duration // from its first record; not positive: no limit
-	schedule time.Duration // multiples since midnight, and midnight; not positive: never
-	zone     *time.Location
-}
-
-// due is when a file that began at the given time is to be committed; false: never by the clock.
-func (r rotation) due(began time.Time) (time.Time, bool) {
-	var at time.Time
-	if r.interval > 0 {
-		at = began.Add(r.interval)
-	}
-	if r.schedule > 0 {
-		local := began.In(r.zone)
-		midnight := time.Date(local.Year(), local.Month(), local.Day(), 0, 0, 0, 0, r.zone)
-		next := midnight.Add((began.Sub(midnight)/r.schedule + 1) * r.schedule)
-		// A day may have 23 or 25 hours, or end within a period: at midnight the count begins anew. Where a zone leaves
-		// midnight out, the time package may give an hour before it, which can be over.
-		if tomorrow := time.Date(local.Year(), local.Month(), local.Day()+1, 0, 0, 0, 0, r.zone); tomorrow.Before(next) && tomorrow.After(began) {
-			next = tomorrow
-		}
-		if at.IsZero() || next.Before(at) {
-			at = next
-		}
-	}
-	return at, !at.IsZero()
-}

@@ -50,7 +50,7 @@ func TestStreaming(t *testing.T) {
 		const total = 1000
 		var most int64
 		for o := int64(0); o < total; o += 10 {
-			if err := w.Write(t.Context(), batch(o, o+9, big)); err != nil {
+			if err := written(t.Context(), w, batch(o, o+9, big)); err != nil {
 				t.Fatal(err)
 			}
 			most = max(most, b.buffered.get())
@@ -88,11 +88,11 @@ func TestStreamedFilesRotate(t *testing.T) {
 		t.Run(tc.key, func(t *testing.T) {
 			inBubble(t, map[string]string{"sluice.buffer.bytes": "65536", tc.key: tc.value}, func(t *testing.T, b *bench, w *writer, _ *acks) {
 				t.Helper()
-				if err := w.Write(t.Context(), batch(0, 1022, big)); err != nil {
+				if err := written(t.Context(), w, batch(0, 1022, big)); err != nil {
 					t.Fatal(err)
 				}
 				b.expectFiles(t)
-				if err := w.Write(t.Context(), batch(1023, 1023, big)); err != nil {
+				if err := written(t.Context(), w, batch(1023, 1023, big)); err != nil {
 					t.Fatal(err)
 				}
 				pass(time.Hour)
@@ -106,7 +106,7 @@ func TestStreamedFilesRotate(t *testing.T) {
 func TestAppendModeCommitsEarly(t *testing.T) {
 	inBubble(t, map[string]string{"sluice.buffer.bytes": "65536", "sluice.write.mode": modeAppend}, func(t *testing.T, b *bench, w *writer, a *acks) {
 		t.Helper()
-		if err := w.Write(t.Context(), batch(0, 199, big)); err != nil {
+		if err := written(t.Context(), w, batch(0, 199, big)); err != nil {
 			t.Fatal(err)
 		}
 		if durable, _, _, _ := a.state(); durable != 195 || b.buffered.get() != 5*1024 {
@@ -128,12 +128,12 @@ func TestStreamedFileFails(t *testing.T) {
 			inBubble(t, streaming, func(t *testing.T, b *bench, w *writer, a *acks) {
 				t.Helper()
 				if tc.call != "create" {
-					if err := w.Write(t.Context(), batch(0, 99, big)); err != nil {
+					if err := written(t.Context(), w, batch(0, 99, big)); err != nil {
 						t.Fatal(err)
 					}
 				}
 				b.refuse(away(tc.call, time.Minute, boom))
-				err := w.Write(t.Context(), batch(100, 199, big))
+				err := written(t.Context(), w, batch(100, 199, big))
 				if err == nil {
 					err = w.Flush(t.Context())
 				}
@@ -163,11 +163,11 @@ func TestStreamedFileFails(t *testing.T) {
 func TestStreamedFileIsFenced(t *testing.T) {
 	b := overModel(t, streaming)
 	old := openAt(t, b.task, -1, newAcks())
-	if err := old.Write(t.Context(), batch(0, 199, big)); err != nil {
+	if err := written(t.Context(), old, batch(0, 199, big)); err != nil {
 		t.Fatal(err)
 	}
 	young := openAt(t, b.task, -1, newAcks())
-	err := old.Write(t.Context(), batch(200, 399, big))
+	err := written(t.Context(), old, batch(200, 399, big))
 	if err == nil {
 		err = old.Flush(t.Context())
 	}
@@ -175,7 +175,7 @@ func TestStreamedFileIsFenced(t *testing.T) {
 		t.Errorf("the old writer: %v", err)
 	}
 	shut(t, old)
-	if err := young.Write(t.Context(), batch(0, 199, big)); err != nil {
+	if err := written(t.Context(), young, batch(0, 199, big)); err != nil {
 		t.Fatal(err)
 	}
 	if err := young.Flush(t.Context()); err != nil {
@@ -193,7 +193,7 @@ func TestRecordLargerThanTheBuffer(t *testing.T) {
 	inBubble(t, streaming, func(t *testing.T, b *bench, w *writer, _ *acks) {
 		t.Helper()
 		huge := bytes.Repeat([]byte("x"), 300<<10)
-		if err := w.Write(t.Context(), values(0, []byte("a"), huge, []byte("b"))); err != nil {
+		if err := written(t.Context(), w, values(0, []byte("a"), huge, []byte("b"))); err != nil {
 			t.Fatal(err)
 		}
 		if n := b.buffered.get(); n != 2 {

@@ -92,6 +92,17 @@ func (h *webHDFS) list(dir string) (names []string) {
 	return names
 }
 
+// owner gives the user of a file or folder.
+func (h *webHDFS) owner(name string) string {
+	h.t.Helper()
+	answer, ok := h.call(http.MethodGet, name, "GETFILESTATUS")
+	var r struct{ FileStatus struct{ Owner string } }
+	if err := json.Unmarshal(answer, &r); !ok || err != nil {
+		h.t.Fatalf("%s: %v, %s", name, err, answer)
+	}
+	return r.FileStatus.Owner
+}
+
 func (h *webHDFS) mkdir(dir, mode string) {
 	h.t.Helper()
 	h.call(http.MethodPut, dir, "MKDIRS", "permission", mode)
@@ -197,8 +208,10 @@ func (h *webHDFS) expectOffsets(root string, got []int64, n int64) {
 func (h *webHDFS) expect(root string, n int64) {
 	h.t.Helper()
 	h.expectStored(root, n)
-	if left := h.list(root + "/topics/+tmp/select-color/partition=1"); len(left) > 0 {
-		h.t.Errorf("%s: left behind: %v", root, left)
+	for _, dir := range []string{"", "/+fenced"} {
+		if left := h.list(root + "/topics/+tmp" + dir + "/select-color/partition=1"); len(left) > 0 {
+			h.t.Errorf("%s: left behind in +tmp%s: %v", root, dir, left)
+		}
 	}
 }
 
