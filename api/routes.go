@@ -18,8 +18,8 @@ type endpoint struct {
 // operation answers a request. The herder is there when it is called.
 type operation func(h Herder, r *http.Request) (answer, error)
 
-// routes declares the API (invariant 6): the 28 public operations of Kafka Connect 4.3, and the two that its workers
-// keep among themselves.
+// routes declares the API (invariant 6): the 28 public operations of Kafka Connect 4.3, the two that its workers
+// keep among themselves, and one of our own: /admin/cluster.
 func (a *Handler) routes() []endpoint {
 	const get, post, put, patch, del = http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete
 	return []endpoint{
@@ -43,6 +43,7 @@ func (a *Handler) routes() []endpoint {
 		{pattern: "/connector-plugins", methods: map[string]operation{get: plugins}},
 		{pattern: "/connector-plugins/{plugin}/config", methods: map[string]operation{get: pluginConfig}},
 		{pattern: "/connector-plugins/{plugin}/config/validate", methods: map[string]operation{put: validate}},
+		{pattern: "/admin/cluster", methods: map[string]operation{get: cluster}},
 		{pattern: "/admin/loggers", methods: map[string]operation{get: loggers}},
 		{pattern: "/admin/loggers/{logger}", methods: map[string]operation{get: logger, put: setLogger}},
 	}

@@ -26,5 +26,6 @@
 //
 // # Neighbours
 //
-// It uses colinmarc/hdfs, and the package encode for the content of files. plugins/hdfs makes a plugin binary of it.
+// It uses colinmarc/hdfs, gokrb5 for Kerberos, and the packages encode for the content of files, partition for their folders, compact
+// for merging those that are small, hive for the statements of tables. plugins/hdfs makes a plugin binary of it.
 package hdfs

@@ -92,6 +92,32 @@ func (h *webHDFS) list(dir string) (names []string) {
 	return names
 }
 
+// tree gives the files below a folder.
+func (h *webHDFS) tree(dir string) (files []string) {
+	h.t.Helper()
+	answer, ok := h.call(http.MethodGet, dir, "LISTSTATUS")
+	if !ok {
+		return nil
+	}
+	var r struct {
+		FileStatuses struct {
+			FileStatus []struct{ PathSuffix, Type string }
+		}
+	}
+	if err := json.Unmarshal(answer, &r); err != nil {
+		h.t.Fatal(err)
+	}
+	for _, f := range r.FileStatuses.FileStatus {
+		name := path.Join(dir, f.PathSuffix)
+		if f.Type == "DIRECTORY" {
+			files = append(files, h.tree(name)...)
+		} else {
+			files = append(files, name)
+		}
+	}
+	return files
+}
+
 // owner gives the user of a file or folder.
 func (h *webHDFS) owner(name string) string {
 	h.t.Helper()

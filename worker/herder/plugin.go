@@ -64,15 +64,13 @@ func (h *Herder) PluginConfig(ctx context.Context, plugin, version string) ([]ap
 		return transformKeys(class, version)
 	}
 	if class, def, ok := convert.Describe(plugin); ok {
-		if version != "" {
-			if err := pluginhost.FitVersion(class, version, h.version); err != nil {
-				return nil, &api.Error{Status: http.StatusBadRequest, Message: err.Error()}
-			}
+		if err := pluginhost.InVersionRange(class, h.version, version); err != nil {
+			return nil, &api.Error{Status: http.StatusBadRequest, Message: err.Error()}
 		}
-		return keyInfos(def.Keys()), nil
+		return keyInfos(converterKeys(def)), nil
 	}
 	if _, def, ok := convert.DescribeHeader(plugin); ok {
-		return keyInfos(def.Keys()), nil
+		return keyInfos(converterKeys(def)), nil
 	}
 	if len(h.host.Versions(plugin)) == 0 {
 		return nil, notFound("Unknown plugin " + plugin + ".")
@@ -161,12 +159,21 @@ func (h *Herder) appendConverter(infos *api.ConfigInfos, cfg map[string]string, 
 	if !ok {
 		return
 	}
-	keys, values := def.Keys(), def.Validate(converterProps(cfg, prefix))
+	keys, values := converterKeys(def), def.Validate(converterProps(cfg, prefix))
 	for i := range keys {
 		keys[i].DisplayName = cmp.Or(keys[i].DisplayName, keys[i].Name)
 		keys[i].Name, values[i].Name = prefix+"."+keys[i].Name, prefix+"."+values[i].Name
 	}
 	h.appendInfos(infos, keys, values)
+}
+
+// converterKeys are the keys of a converter. Kafka Connect counts their places in a group from 0, unlike those of connectors.
+func converterKeys(def connectors.ConfigDef) []connectors.KeyDef {
+	keys := def.Keys()
+	for i := range keys {
+		keys[i].OrderInGroup--
+	}
+	return keys
 }
 
 // converterProps are the properties of the converter that a key of a connector names.

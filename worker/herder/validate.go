@@ -17,7 +17,8 @@ import (
 	"github.com/sluice-connect/sluice/worker/transform"
 )
 
-// Validate checks a configuration for a plugin without using it.
+// Validate checks a configuration for a plugin without using it. If nothing else is wrong with what the plugin reads of it, the
+// plugin tries the connection, where it can.
 func (h *Herder) Validate(ctx context.Context, _ string, cfg map[string]string) (api.ConfigInfos, error) {
 	class := cfg["connector.class"]
 	if _, err := h.find(ctx, class, cfg[pluginVersion]); err != nil && class != "" {
@@ -25,11 +26,12 @@ func (h *Herder) Validate(ctx context.Context, _ string, cfg map[string]string) 
 			return api.ConfigInfos{}, &api.Elsewhere{URL: h.members.URL(id)}
 		}
 	}
-	return h.validate(ctx, cfg)
+	return h.validate(ctx, cfg, true)
 }
 
-// validate checks the keys that every sink connector has, then those of the plugin, in its own process.
-func (h *Herder) validate(ctx context.Context, cfg map[string]string) (api.ConfigInfos, error) {
+// validate checks the keys that every sink connector has, then those of the plugin, in its own process; with probe the
+// connection too.
+func (h *Herder) validate(ctx context.Context, cfg map[string]string, probe bool) (api.ConfigInfos, error) {
 	class := cfg["connector.class"]
 	if class == "" {
 		return api.ConfigInfos{}, &api.Error{
@@ -66,13 +68,13 @@ func (h *Herder) validate(ctx context.Context, cfg map[string]string) (api.Confi
 	h.appendInfos(&infos, h.complete(class, values), values)
 	h.appendTransforms(&infos, cfg)
 	if err == nil {
-		own, err := h.host.Validate(ctx, p, cfg, false)
+		own, err := h.host.Validate(ctx, p, cfg, probe)
 		if err != nil {
 			return api.ConfigInfos{}, fmt.Errorf("validating with plugin %s: %w", p.Name, err)
 		}
 		h.appendInfos(&infos, p.Config, own)
 	}
-	for _, side := range []string{"key", "value", "header"} {
+	for _, side := range []string{"header", "key", "value"} {
 		h.appendConverter(&infos, cfg, side)
 	}
 	h.checkOverrides(cfg, &infos)
@@ -142,14 +144,14 @@ func (h *Herder) checkConverters(cfg map[string]string, p pluginhost.Plugin, val
 		values[slices.IndexFunc(values, func(v connectors.ConfigValue) bool { return v.Name == key })].Value = nil
 		return true
 	}
+	chain, err := transform.New(cfg)
+	if err != nil {
+		chain = nil // its own keys say what is wrong
+	}
 	for _, key := range []string{"key.converter.plugin.version", "value.converter.plugin.version", "header.converter.plugin.version"} {
 		if wrong, ok := errors.AsType[*pluginhost.RangeError](pluginhost.CheckVersionRange(cfg[key])); ok {
 			blame(values, key, errors.New(wrong.Why))
 		}
-	}
-	chain, err := transform.New(cfg)
-	if err != nil {
-		chain = nil // its own keys say what is wrong
 	}
 	for _, side := range []struct {
 		use      string

@@ -33,6 +33,15 @@ func CheckVersionRange(spec string) error {
 	return err
 }
 
+// InVersionRange says whether a version of a class will do: nil, a *RangeError, or a *VersionError.
+func InVersionRange(class, version, spec string) error {
+	r, err := parseVersionRange(spec)
+	if err == nil && !r.has(version) {
+		err = &VersionError{Class: class, Range: r.String(), Available: []string{version}}
+	}
+	return err
+}
+
 // parseVersionRange reads a range; nothing and "latest" stand for any version, of which the highest is taken.
 func parseVersionRange(spec string) (versionRange, error) {
 	var r versionRange
@@ -127,16 +136,10 @@ func (r versionRange) has(version string) bool {
 // FitVersion says whether a class of which there is one version fits what a configuration asks for. Unlike a missing one, an empty
 // specification fits nothing, as in Kafka Connect.
 func FitVersion(class, wanted, version string) error {
-	r, err := parseVersionRange(wanted)
-	switch {
-	case err != nil:
-		return err
-	case wanted == "":
+	if wanted == "" {
 		return &VersionError{Class: class, Range: "[,]", Available: []string{version}}
-	case !r.has(version):
-		return &VersionError{Class: class, Range: r.String(), Available: []string{version}}
 	}
-	return nil
+	return InVersionRange(class, version, wanted)
 }
 
 // VersionError says that a plugin is there, and not in a version that will do.

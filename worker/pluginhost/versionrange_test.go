@@ -67,7 +67,7 @@ func TestVersionRangeText(t *testing.T) {
 			t.Errorf("%q: error %v; want %q", spec, err, want)
 		}
 	}
-	if err := FitVersion("some.Converter", "[]", "4.3.1"); err == nil || err.Error() != "Plugin some.Converter not found that matches the version range [,], available versions: [4.3.1]" {
+	if err := InVersionRange("some.Converter", "4.3.1", "[]"); err == nil || err.Error() != "Plugin some.Converter not found that matches the version range [,], available versions: [4.3.1]" {
 		t.Errorf("no version at all: %v", err)
 	}
 }

@@ -65,7 +65,7 @@ def kafka_connect_api():
     assert cluster.root_logger["level"] == "WARN"
     cluster.root_logger = before
     ka.delete()
-    assert not ka.exists()
+    assert "ka" not in cluster.connectors
 
 
 def healthcheck():

@@ -5,6 +5,15 @@ import (
 	"strings"
 )
 
+func cluster(h Herder, r *http.Request) (answer, error) {
+	info, err := h.Cluster(r.Context())
+	info.Workers = list(info.Workers)
+	for i := range info.Workers {
+		info.Workers[i].Plugins = list(info.Workers[i].Plugins)
+	}
+	return ok(info), err
+}
+
 func loggers(h Herder, r *http.Request) (answer, error) {
 	all, err := h.Loggers(r.Context())
 	if all == nil {
