@@ -101,7 +101,7 @@ func TestOptionValues(t *testing.T) {
 		{"file.delim", []string{"+", "-", "_", "~", "="}, map[string]string{"": "one of +, -, _, ~, =", "++": "one of", "/": "one of", ".": "one of", "1": "one of", "a": "one of"}},
 		{"directory.delim", []string{"/"}, map[string]string{"\\": "must be one of (case insensitive): /", "": "must be one of"}},
 		{"filename.offset.zero.pad.width", []string{"0", "20"}, map[string]string{"-1": "at least 0", "21": "no more than 20", "x": "Not a number of type INT"}},
-		{"topic.capture.groups.regex", []string{""}, map[string]string{"(.*)": "does not take parts of the topic's name"}},
+		{"topic.capture.groups.regex", []string{"", `(\w+)\.(\w+)`}, map[string]string{"(": "missing closing"}},
 		{
 			"format.class",
 			[]string{
@@ -258,6 +258,10 @@ func TestCombinations(t *testing.T) {
 		{
 			name: "keytab without principal", set: map[string]string{"store.url": "hdfs://nn", "connect.hdfs.keytab": "/k"},
 			want: map[string]string{"connect.hdfs.principal": "belong together"},
+		},
+		{
+			name: "groups without an expression", set: map[string]string{"store.url": "hdfs://nn", "topics.dir": "${1}", "logs.dir": "${x}"},
+			want: map[string]string{"topics.dir": "cannot contain ${} without a valid topic.capture.groups.regex", "logs.dir": "invalid ${} substitution ${x}"},
 		},
 		{
 			name: "merges in append mode", set: map[string]string{"store.url": "hdfs://nn", "sluice.compact.after.ms": "60000", "sluice.write.mode": "append"},
