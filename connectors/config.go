@@ -3,6 +3,7 @@ package connectors
 import (
 	"errors"
 	"maps"
+	"strconv"
 	"strings"
 )
 
@@ -107,6 +108,13 @@ func (d ConfigDef) parse(raw map[string]string) (map[string]any, []ConfigValue) 
 			if err != nil {
 				v.Errors = append(v.Errors, "Invalid value "+shown+" for configuration "+k.def.Name+": "+err.Error())
 				val, shown, v.Value = nil, "null", nil // as Kafka does, which goes on to check what it could not read
+			}
+			switch t := val.(type) {
+			case []string:
+				v.Value = new(strings.Join(t, ","))
+				shown = "[" + strings.Join(t, ", ") + "]" // as Java prints a list
+			case bool:
+				v.Value = new(strconv.FormatBool(t))
 			}
 			for _, check := range k.checks {
 				if err := check(val); err != nil {

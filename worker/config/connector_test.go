@@ -30,7 +30,7 @@ func TestValidateSink(t *testing.T) {
 		{"reload", map[string]string{"config.action.reload": "maybe"}, []string{"config.action.reload: Invalid value maybe for configuration config.action.reload: String must be one of: none, restart"}},
 		{"more replicas than a short holds", map[string]string{"errors.deadletterqueue.topic.replication.factor": "99999"}, []string{"errors.deadletterqueue.topic.replication.factor: Invalid value 99999 for configuration errors.deadletterqueue.topic.replication.factor: Not a number of type SHORT"}},
 		{"control character", map[string]string{"name": "a\x01b"}, []string{"name: Invalid value a\x01b for configuration name: String may not contain control sequences but had the following ASCII chars: 1"}},
-		{"transformations", map[string]string{"transforms": "x"}, []string{"transforms: Invalid value x for configuration transforms: transformations are not supported"}},
+		{"transformations", map[string]string{"transforms": "x, y ,x"}, []string{"transforms: Invalid value [x, y, x] for configuration transforms: Duplicate alias provided."}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			raw := map[string]string{}

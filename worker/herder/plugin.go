@@ -13,13 +13,14 @@ import (
 	"github.com/sluice-connect/sluice/worker/config"
 	"github.com/sluice-connect/sluice/worker/convert"
 	"github.com/sluice-connect/sluice/worker/pluginhost"
+	"github.com/sluice-connect/sluice/worker/transform"
 )
 
 // pluginVersion is the key that asks for a version of the sink: one, or a range of them.
 const pluginVersion = "connector.plugin.version"
 
 // Plugins lists what connectors can be made of: the sinks found in plugin.path under each of their classes and, if asked,
-// the converters of the worker.
+// the transformations, predicates and converters of the worker.
 func (h *Herder) Plugins(ctx context.Context, connectorsOnly bool) ([]api.PluginInfo, error) {
 	if err := h.rescan(ctx); err != nil {
 		return nil, err
@@ -35,6 +36,9 @@ func (h *Herder) Plugins(ctx context.Context, connectorsOnly bool) ([]api.Plugin
 	}
 	slices.SortStableFunc(list, func(a, b api.PluginInfo) int { return cmp.Compare(a.Class, b.Class) }) // the highest version stays first
 	if !connectorsOnly {
+		for _, c := range transform.Classes() {
+			list = append(list, api.PluginInfo{Class: c.Name, Type: c.Kind.String(), Version: transform.Version})
+		}
 		for _, c := range convert.Classes() {
 			list = append(list, api.PluginInfo{Class: c, Type: "converter", Version: h.version})
 		}
@@ -53,6 +57,9 @@ func (h *Herder) PluginConfig(ctx context.Context, plugin, version string) ([]ap
 		return h.sinkKeys(p), nil
 	case ctx.Err() != nil:
 		return nil, err
+	}
+	if class, ok := transform.Lookup(plugin); ok {
+		return transformKeys(class, version)
 	}
 	if _, def, ok := convert.Describe(plugin); ok {
 		return keyInfos(def.Keys()), nil

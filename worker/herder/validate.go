@@ -14,6 +14,7 @@ import (
 	"github.com/sluice-connect/sluice/worker/config"
 	"github.com/sluice-connect/sluice/worker/convert"
 	"github.com/sluice-connect/sluice/worker/pluginhost"
+	"github.com/sluice-connect/sluice/worker/transform"
 )
 
 // Validate checks a configuration for a plugin without using it.
@@ -54,6 +55,7 @@ func (h *Herder) validate(ctx context.Context, cfg map[string]string) (api.Confi
 	h.checkConverters(cfg, p, values)
 	h.checkOverrides(cfg, values)
 	h.appendInfos(&infos, h.complete(class, values), values)
+	h.appendTransforms(&infos, cfg)
 	if err == nil {
 		own, err := h.host.Validate(ctx, p, cfg, false)
 		if err != nil {
@@ -116,17 +118,28 @@ func (h *Herder) checkConverters(cfg map[string]string, p pluginhost.Plugin, val
 		values[slices.IndexFunc(values, func(v connectors.ConfigValue) bool { return v.Name == key })].Value = nil
 		return true
 	}
+	chain, err := transform.New(cfg)
+	if err != nil {
+		chain = nil // its own keys say what is wrong
+	}
 	for _, side := range []struct {
 		use      string
 		accepted []connectors.Payload
-	}{{"key", p.Keys}, {"value", p.Values}, {"header", nil}} {
+		made     transform.Use
+	}{{"key", p.Keys, chain.Key()}, {"value", p.Values, chain.Value()}, {"header", nil, transform.Use{}}} {
 		key := side.use + ".converter"
 		if unknown(key, func(name string) bool { _, _, ok := describe(key, name); return ok }) {
 			continue
 		}
 		made, err := h.converter(cfg, side.use)
-		if err == nil && len(side.accepted) > 0 && !slices.Contains(side.accepted, made.Payload()) {
-			err = fmt.Errorf("sink %s does not take %s; it takes %v", p.Name, made.Payload(), side.accepted)
+		if err == nil && len(side.accepted) > 0 {
+			payload := made.Payload()
+			if side.made.Changes {
+				payload = connectors.PayloadJSON
+			}
+			if !slices.Contains(side.accepted, payload) {
+				err = fmt.Errorf("sink %s does not take %s; it takes %v", p.Name, payload, side.accepted)
+			}
 		}
 		if err != nil && !h.blamedByKeys(cfg, key) {
 			blame(values, key, err)

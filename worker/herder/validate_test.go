@@ -41,7 +41,12 @@ func TestValidation(t *testing.T) {
 		{"tasks in words", b.connector("days", "tasks.max", "many"), map[string]string{"tasks.max": "Not a number of type INT"}},
 		{"converter", b.connector("days", "value.converter", "org.example.Converter"), map[string]string{"value.converter": "org.example.Converter"}},
 		{"payload", b.connector("days", "value.converter", "org.apache.kafka.connect.converters.ByteArrayConverter"), map[string]string{"value.converter": "does not take bytes"}},
-		{"transformations", b.connector("days", "transforms", "a"), map[string]string{"transforms": "not supported"}},
+		{"transformations", b.connector("days", "transforms", "a,b,a", "transforms.a.type", "RegexRouter", "transforms.a.regex", "(", "transforms.b.type", "HasHeaderKey"), map[string]string{
+			"transforms": "Invalid value [a, b, a] for configuration transforms: Duplicate alias provided.", "transforms.a.regex": "Unclosed group",
+			"transforms.a.replacement": `Missing required configuration "transforms.a.replacement"`, "transforms.b.type": "does not implement the Transformation interface",
+		}},
+		{"what a transformation makes is JSON", b.connector("days", "value.converter", "org.apache.kafka.connect.converters.ByteArrayConverter",
+			"transforms", "a", "transforms.a.type", "org.apache.kafka.connect.transforms.HoistField$Value", "transforms.a.field", "f"), map[string]string{}},
 		{"override", b.connector("days", "consumer.override.max.poll.interval.ms", "1"), map[string]string{"name": "The 'None' policy does not allow 'max.poll.interval.ms' to be overridden"}},
 		{"plugin's key is missing", b.connector("days", "diary.folder", ""), map[string]string{"diary.folder": `Missing required configuration "diary.folder" which has no default value.`}},
 		{"plugin's key is wrong", b.connector("days", "diary.pages", "0"), map[string]string{"diary.pages": "Value must be at least 1"}},

@@ -74,6 +74,21 @@ func (r versionRange) has(version string) bool {
 	return len(r.sets) == 0
 }
 
+// FitVersion says whether a class of which there is one version fits what a configuration asks for. Unlike a missing one, an empty
+// specification fits nothing, as in Kafka Connect.
+func FitVersion(class, wanted, version string) error {
+	r, err := parseVersionRange(wanted)
+	switch {
+	case err != nil:
+		return err
+	case wanted == "":
+		return &VersionError{Class: class, Range: "[,]", Available: []string{version}}
+	case !r.has(version):
+		return &VersionError{Class: class, Range: r.text, Available: []string{version}}
+	}
+	return nil
+}
+
 // VersionError says that a plugin is there, and not in a version that will do.
 type VersionError struct {
 	Class     string
