@@ -56,8 +56,7 @@ func TestConfluentsNamesAndDefaults(t *testing.T) {
 		"connect.hdfs.keytab": "", "hdfs.namenode.principal": "", "kerberos.ticket.renew.period.ms": "3600000",
 		"hive.integration": "false", "hive.metastore.uris": "", "hive.conf.dir": "", "hive.home": "", "hive.database": "default",
 		"partitioner.class": "io.confluent.connect.storage.partitioner.DefaultPartitioner",
-		// Confluent's is required; here is what a pipeline of JSON documents wants
-		"format.class": "io.confluent.connect.hdfs.json.JsonFormat",
+		"format.class": "io.confluent.connect.hdfs.avro.AvroFormat",
 	}
 	got := map[string]string{}
 	for _, k := range definition().Keys() {
@@ -273,7 +272,7 @@ func TestCombinations(t *testing.T) {
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			raw := map[string]string{"flush.size": "3"}
+			raw := map[string]string{"flush.size": "3", "format.class": "JsonFormat"}
 			maps.Copy(raw, tc.set)
 			cfg, err := definition().Parse(raw)
 			if err != nil {
