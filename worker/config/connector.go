@@ -72,6 +72,12 @@ func ValidateSink(raw map[string]string) []connectors.ConfigValue {
 		values[i].Errors = append(values[i].Errors, message)
 	}
 	list := Split(raw["topics"])
+	switch all := elements(raw["topics"]); {
+	case len(all) > len(unique(all)):
+		add("topics", "Configuration 'topics' values must not be duplicated.")
+	case slices.Contains(all, ""):
+		add("topics", "Configuration 'topics' values must not be empty.")
+	}
 	regex := strings.TrimSpace(raw["topics.regex"])
 	switch {
 	case len(list) == 0 && regex == "":
@@ -93,6 +99,20 @@ func ValidateSink(raw map[string]string) []connectors.ConfigValue {
 	}
 	return values
 }
+
+// elements cuts a list at its commas and drops nothing but blanks.
+func elements(list string) []string {
+	if strings.TrimSpace(list) == "" {
+		return nil
+	}
+	all := strings.Split(list, ",")
+	for i := range all {
+		all[i] = strings.TrimSpace(all[i])
+	}
+	return all
+}
+
+func unique(list []string) []string { return slices.Compact(slices.Sorted(slices.Values(list))) }
 
 // Split cuts a list at its commas and drops blanks and empty elements.
 func Split(list string) []string {
