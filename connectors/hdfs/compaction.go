@@ -272,7 +272,7 @@ func (cl *claim) swap(ctx context.Context, dir string, g []compact.File) error {
 		cl.c.log.Debug("small files were merged", "partition", cl.w.partition, "folder", dir, "files", len(g))
 		return nil
 	case cl.ctx.Err() != nil || ctx.Err() != nil:
-		return nil // the next writer recovers
+		return nil //nolint:nilerr // it was told to stop; the next writer recovers
 	case errors.Is(err, encode.ErrDifferent):
 		for _, half := range [][]compact.File{g[:len(g)/2], g[len(g)/2:]} {
 			if len(half) < 2 {

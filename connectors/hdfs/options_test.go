@@ -56,7 +56,7 @@ func TestConfluentsNamesAndDefaults(t *testing.T) {
 		"connect.hdfs.keytab": "", "hdfs.namenode.principal": "", "kerberos.ticket.renew.period.ms": "3600000",
 		"hive.integration": "false", "hive.metastore.uris": "", "hive.conf.dir": "", "hive.home": "", "hive.database": "default",
 		"partitioner.class": "io.confluent.connect.storage.partitioner.DefaultPartitioner",
-		"format.class": "io.confluent.connect.hdfs.avro.AvroFormat",
+		"format.class":      "io.confluent.connect.hdfs.avro.AvroFormat",
 	}
 	got := map[string]string{}
 	for _, k := range definition().Keys() {
