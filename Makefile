@@ -67,10 +67,18 @@ stack: ## start real Kafka, HDFS and Elasticsearch (examples/stack/stack help te
 bench: build ## measure against Kafka Connect on the same broker (needs Java 17 and Maven)
 	@examples/benchmark/run
 
+.PHONY: bench-elasticsearch
+bench-elasticsearch: build ## measure the Elasticsearch sink against a loop of bulk requests (needs Java 17 and Maven)
+	@examples/benchmark/run -elasticsearch
+
+.PHONY: bench-hdfs
+bench-hdfs: build ## measure the HDFS sink on real HDFS (needs Java 17 and Maven)
+	@examples/benchmark/run -hdfs
+
 .PHONY: clean
 clean: ## remove what build made
 	rm -rf bin
 
 .PHONY: help
 help: ## this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -53,7 +53,7 @@ func (a *Handler) send(w http.ResponseWriter, r *http.Request, ans answer) {
 		a.fail(w, r, fmt.Errorf("writing the answer as JSON: %w", err))
 		return
 	}
-	write(w, ans.status, "application/json", body)
+	write(w, ans.status, answerType(r), body)
 }
 
 // fail answers with an error: one of ours keeps its status, anything else is the worker's fault (invariant 2).
@@ -76,7 +76,7 @@ func (a *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if err != nil { // two plain fields
 		panic(err)
 	}
-	write(w, e.Status, "application/json", body)
+	write(w, e.Status, answerType(r), body)
 }
 
 // timedOut says what the worker was busy with instead.
@@ -127,4 +127,9 @@ func list[T any](s []T) []T {
 		return []T{}
 	}
 	return s
+}
+
+// badRequest is an error in what was sent.
+func badRequest(format string, args ...any) *Error {
+	return &Error{Status: http.StatusBadRequest, Message: fmt.Sprintf(format, args...)}
 }

@@ -2,7 +2,6 @@ package api
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -40,7 +39,7 @@ func connectors(h Herder, r *http.Request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	expand, asked := r.URL.Query()["expand"]
+	expand, asked := query(r)["expand"]
 	if !asked {
 		return ok(list(names)), nil
 	}
@@ -102,7 +101,7 @@ func pathOf(name string) string {
 }
 
 var (
-	unescaped = strings.NewReplacer("%2F", "/", "%2C", ",", "%21", "!", "%27", "'", "%28", "(", "%29", ")", "%2A", "*")
+	unescaped = strings.NewReplacer("%2F", "/", "%2C", ",", "%3B", ";", "%21", "!", "%27", "'", "%28", "(", "%29", ")", "%2A", "*")
 	escape    = regexp.MustCompile(`%25([0-9A-Fa-f]{2})`)
 )
 
@@ -136,6 +135,11 @@ func putConfig(h Herder, r *http.Request) (answer, error) {
 
 func patchConfig(h Herder, r *http.Request) (answer, error) {
 	patch, err := decodeMap(r, settings)
+	if _, nothing := errors.AsType[*absentBody](err); nothing { // Connect looks for the connector first
+		if _, unknown := h.Connector(r.Context(), param(r, "connector")); unknown != nil {
+			return answer{}, unknown
+		}
+	}
 	if err != nil {
 		return answer{}, err
 	}
@@ -152,7 +156,7 @@ func status(h Herder, r *http.Request) (answer, error) {
 
 // restart answers in two ways: a plain restart with nothing, one with either flag with the status that is coming.
 func restart(h Herder, r *http.Request) (answer, error) {
-	q := r.URL.Query()
+	q := query(r)
 	opts := RestartOptions{IncludeTasks: isTrue(q.Get("includeTasks")), OnlyFailed: isTrue(q.Get("onlyFailed"))}
 	s, err := h.Restart(r.Context(), param(r, "connector"), opts)
 	if opts == (RestartOptions{}) {
@@ -210,18 +214,4 @@ func topics(h Herder, r *http.Request) (answer, error) {
 
 func resetTopics(h Herder, r *http.Request) (answer, error) {
 	return empty(http.StatusAccepted), h.ResetTopics(r.Context(), param(r, "connector"))
-}
-
-// internal answers what workers of Kafka Connect ask each other, with requests that they sign. This worker has no use
-// for them and no key, so that no signature is valid.
-func internal(_ Herder, r *http.Request) (answer, error) {
-	if r.Header.Get("X-Connect-Authorization") == "" || r.Header.Get("X-Connect-Request-Signature-Algorithm") == "" {
-		return answer{}, &Error{Status: http.StatusBadRequest, Message: "Internal request missing required signature"}
-	}
-	return answer{}, &Error{Status: http.StatusForbidden, Message: "Internal request contained invalid signature."}
-}
-
-// badRequest is an error in what was sent.
-func badRequest(format string, args ...any) *Error {
-	return &Error{Status: http.StatusBadRequest, Message: fmt.Sprintf(format, args...)}
 }

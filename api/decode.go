@@ -200,12 +200,21 @@ func decodeBody(r *http.Request, of string) (json.RawMessage, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(bytes.TrimSpace(body)) == 0 {
-		return nil, badRequest("the request body is empty: expected a JSON object with %s", of)
+	// A resource takes no Content-Type, or a range, for any; a body needs its own.
+	unfit := &Error{Status: http.StatusUnsupportedMediaType, Message: refusal(http.StatusUnsupportedMediaType)}
+	declared := r.Header.Get("Content-Type")
+	switch {
+	case declared != "" && !isJSON(declared):
+		return nil, unfit
+	case len(bytes.TrimSpace(body)) == 0:
+		return nil, &absentBody{badRequest("the request body is empty: expected a JSON object with %s", of)}
+	case declared == "":
+		return nil, unfit
 	}
-	if t := r.Header.Get("Content-Type"); !isJSON(t) { // a resource takes no Content-Type, or a range, for any; a body needs its own
-		return nil, &Error{Status: http.StatusUnsupportedMediaType, Message: refusal(http.StatusUnsupportedMediaType)}
-	}
+	return parseBody(body)
+}
+
+func parseBody(body []byte) (json.RawMessage, error) {
 	var raw json.RawMessage
 	if err := json.Unmarshal(body, &raw); err != nil {
 		return nil, malformed(body, err)
@@ -213,8 +222,17 @@ func decodeBody(r *http.Request, of string) (json.RawMessage, error) {
 	return bytes.TrimSpace(raw), nil
 }
 
+// absentBody says that a body is empty or null.
+type absentBody struct{ error }
+
+func (e *absentBody) Unwrap() error { return e.error }
+
 func bodyObject(raw json.RawMessage, of string) (map[string]json.RawMessage, error) {
-	if kind := jsonKind(raw); kind != "an object" {
+	switch kind := jsonKind(raw); kind {
+	case "an object":
+	case "null":
+		return nil, &absentBody{badRequest("the request body is null: expected a JSON object with %s", of)}
+	default:
 		return nil, badRequest("the request body is %s: expected a JSON object with %s", kind, of)
 	}
 	fields := map[string]json.RawMessage{}
@@ -249,6 +267,7 @@ func readBody(r *http.Request) ([]byte, error) {
 	case err != nil:
 		return nil, badRequest("the request body broke off: %v", err)
 	}
+	body = bytes.TrimPrefix(body, []byte("\ufeff")) // some editors put it before everything
 	if !utf8.Valid(body) {
 		line, column := position(body, invalidAt(body))
 		return nil, badRequest("the request body is not UTF-8: line %d, column %d", line, column)

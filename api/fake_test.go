@@ -116,6 +116,12 @@ func (h *fakeHerder) Health(ctx context.Context) Health {
 	return Health{Status: "healthy", Message: "Worker has completed startup and is ready to handle requests."}
 }
 
+func (h *fakeHerder) Cluster(ctx context.Context) (ClusterInfo, error) {
+	return ClusterInfo{GroupID: "g", WorkerID: "worker1:8083", Leader: "worker1:8083", Generation: 4, Settled: true, Workers: []ClusterWorker{
+		{ID: "worker1:8083", URL: "http://worker1:8083/", Version: "1", State: "active", Connectors: 1, Tasks: 3, Plugins: []string{"file 1.0.0"}},
+	}}, h.called(ctx, "Cluster")
+}
+
 func (h *fakeHerder) Connectors(ctx context.Context) ([]string, error) {
 	if err := h.called(ctx, "Connectors"); err != nil {
 		return nil, err

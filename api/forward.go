@@ -139,6 +139,9 @@ func checkSignature(r *http.Request, h Herder, body []byte) error {
 	if given == "" || !many {
 		return nil
 	}
+	if err := signed(r); err != nil {
+		return err
+	}
 	algorithm := r.Header.Get(algorithmHeader)
 	mac := macs[strings.ToLower(algorithm)]
 	if mac == nil {

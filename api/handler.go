@@ -109,6 +109,26 @@ func param(r *http.Request, name string) string {
 	return raw // cannot be: the server has parsed the path
 }
 
+// query reads the parameters of a request as Connect does: whatever is no percent-encoding stands for itself.
+func query(r *http.Request) url.Values {
+	values := url.Values{}
+	for pair := range strings.SplitSeq(r.URL.RawQuery, "&") {
+		if pair == "" {
+			continue
+		}
+		key, value, _ := strings.Cut(pair, "=")
+		values.Add(unescape(key), unescape(value))
+	}
+	return values
+}
+
+func unescape(s string) string {
+	if decoded, err := url.QueryUnescape(s); err == nil {
+		return decoded
+	}
+	return s
+}
+
 // observe logs requests and turns panics into answers (invariants 4 and 5).
 func (a *Handler) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -141,6 +161,10 @@ func (a *Handler) limit(next http.Handler) http.Handler {
 		r.Body = http.MaxBytesReader(w, r.Body, a.maxBody)
 		if why := badPath(r); why != "" {
 			a.fail(w, r, badRequest("%s", why))
+			return
+		}
+		if !wellFormed(r) {
+			a.fail(w, r, badRequest("malformed header Content-Type: expected application/json"))
 			return
 		}
 		next.ServeHTTP(w, r)

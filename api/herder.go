@@ -10,6 +10,7 @@ import (
 type Herder interface {
 	Server(ctx context.Context) (ServerInfo, error)
 	Health(ctx context.Context) Health
+	Cluster(ctx context.Context) (ClusterInfo, error)
 
 	Connectors(ctx context.Context) ([]string, error)
 	Connector(ctx context.Context, name string) (ConnectorInfo, error)
@@ -52,6 +53,28 @@ type ServerInfo struct {
 type Health struct {
 	Status  string `json:"status"`
 	Message string `json:"message"`
+}
+
+// ClusterInfo answers GET /admin/cluster: the workers, as the one that is asked sees them.
+type ClusterInfo struct {
+	GroupID    string          `json:"group_id"`
+	WorkerID   string          `json:"worker_id"` // of the one that answers
+	Leader     string          `json:"leader"`    // empty while there is none
+	Generation int64           `json:"generation"`
+	Settled    bool            `json:"settled"` // everything is placed, and nothing is on its way from one worker to another
+	Moving     int             `json:"moving"`  // tasks that their worker has to let go of before another starts them
+	Workers    []ClusterWorker `json:"workers"` // by ID
+}
+
+// ClusterWorker is one worker of a cluster. State is "active", "leaving", "absent" (gone, its work waits for it) or "joining".
+type ClusterWorker struct {
+	ID         string   `json:"id"`
+	URL        string   `json:"url"`
+	Version    string   `json:"version"`
+	State      string   `json:"state"`
+	Connectors int      `json:"connectors"`
+	Tasks      int      `json:"tasks"`
+	Plugins    []string `json:"plugins"` // names with versions
 }
 
 // TargetState is what a connector is wanted to do.

@@ -7,13 +7,17 @@ import (
 )
 
 func plugins(h Herder, r *http.Request) (answer, error) {
-	only := r.URL.Query().Get("connectorsOnly")
+	only := query(r).Get("connectorsOnly")
 	all, err := h.Plugins(r.Context(), only == "" || isTrue(only))
 	return ok(list(all)), err
 }
 
 func pluginConfig(h Herder, r *http.Request) (answer, error) {
-	keys, err := h.PluginConfig(r.Context(), param(r, "plugin"), r.URL.Query().Get("version"))
+	version := query(r).Get("version")
+	if version == "" && query(r).Has("version") {
+		version = "[]" // no version has no name, as Connect says
+	}
+	keys, err := h.PluginConfig(r.Context(), param(r, "plugin"), version)
 	for i := range keys {
 		keys[i].Dependents = list(keys[i].Dependents)
 	}
@@ -59,7 +63,7 @@ func refuseNulls(infos *ConfigInfos, keys []string) {
 		if i := slices.IndexFunc(infos.Configs, func(c ConfigInfo) bool { return c.Value.Name == key }); i >= 0 {
 			v := &infos.Configs[i].Value
 			infos.ErrorCount -= len(v.Errors)
-			v.Errors = []string{nullValue}
+			v.Value, v.Errors = nil, []string{nullValue}
 			continue
 		}
 		undeclared = append(undeclared, ConfigInfo{

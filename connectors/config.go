@@ -2,7 +2,9 @@ package connectors
 
 import (
 	"errors"
+	"fmt"
 	"maps"
+	"strconv"
 	"strings"
 )
 
@@ -103,10 +105,23 @@ func (d ConfigDef) parse(raw map[string]string) (map[string]any, []ConfigValue) 
 			if k.def.Type == TypePassword {
 				shown = MaskedValue
 			}
-			val, err := k.parse(text)
-			if err != nil {
+			val, err := k.parse(trim(text))
+			switch {
+			case err != nil:
 				v.Errors = append(v.Errors, "Invalid value "+shown+" for configuration "+k.def.Name+": "+err.Error())
 				val, shown, v.Value = nil, "null", nil // as Kafka does, which goes on to check what it could not read
+			case given:
+				text = written(k.def.Type, val, trim(text))
+				if v.Value = &text; k.def.Type != TypePassword {
+					shown = text
+				}
+			}
+			switch t := val.(type) {
+			case []string:
+				v.Value = new(strings.Join(t, ","))
+				shown = "[" + strings.Join(t, ", ") + "]" // as Java prints a list
+			case bool:
+				v.Value = new(strconv.FormatBool(t))
 			}
 			for _, check := range k.checks {
 				if err := check(val); err != nil {
@@ -119,6 +134,27 @@ func (d ConfigDef) parse(raw map[string]string) (map[string]any, []ConfigValue) 
 		values[i] = v
 	}
 	return parsed, values
+}
+
+// trim drops what Kafka, with Java, takes for blanks around every value.
+func trim(s string) string { return strings.TrimFunc(s, func(c rune) bool { return c <= ' ' }) }
+
+// written is a value as Kafka writes it back: TRUE is true, +5 is 5, and lists have no blanks.
+func written(t Type, val any, text string) string {
+	switch t {
+	case TypeBoolean, TypeShort, TypeInt:
+		return fmt.Sprint(val)
+	case TypeLong:
+		if n, ok := number(val); ok {
+			return strconv.FormatInt(n, 10)
+		}
+	case TypeList:
+		if list, ok := val.([]string); ok {
+			return strings.Join(list, ",")
+		}
+	case TypeString, TypeDouble, TypeClass, TypePassword:
+	}
+	return text
 }
 
 // Config is a configuration that fits its definition; read it with the keys' Get.

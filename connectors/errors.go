@@ -72,6 +72,18 @@ func BadRecord(p Partition, offset int64, err error) *Error {
 	return &Error{Code: CodeBadRecord, Op: "storing record", Partition: p, Offset: offset, Err: err}
 }
 
+// ProbeError is an error of a [Prober] that knows which keys of the configuration it is about.
+type ProbeError struct {
+	Keys []string
+	Err  error
+}
+
+// Error is that of the cause.
+func (e *ProbeError) Error() string { return e.Err.Error() }
+
+// Unwrap gives the cause.
+func (e *ProbeError) Unwrap() error { return e.Err }
+
 // At returns a copy of e that names a partition and an offset (-1 for none).
 func (e *Error) At(p Partition, offset int64) *Error {
 	c := *e

@@ -83,7 +83,9 @@ type Validator interface {
 	Validate(ctx context.Context, cfg Config) []ConfigError
 }
 
-// Prober is an optional ability of a Sink: try the connection with this configuration, without writing anything.
+// Prober is an optional ability of a Sink: try the connection with this configuration, without writing anything. It is used where
+// users ask whether a configuration is right, never where one is stored: a service that is away keeps no connector from being made.
+// What is wrong is said of the keys of a [ProbeError], otherwise of the first required key.
 type Prober interface {
 	Probe(ctx context.Context, cfg Config) error
 }

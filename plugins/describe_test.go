@@ -92,6 +92,8 @@ func TestByHand(t *testing.T) {
 
 func TestValidate(t *testing.T) {
 	probed := 0
+	refused := connectors.Retriable("connecting", errors.New("refused"), "")
+	var failure error
 	f := &fakeSink{
 		validate: func(c connectors.Config) []connectors.ConfigError {
 			if text.Get(c) == "two" {
@@ -101,24 +103,27 @@ func TestValidate(t *testing.T) {
 		},
 		probe: func(context.Context) error {
 			probed++
-			return connectors.Retriable("connecting", errors.New("refused"), "")
+			return failure
 		},
 	}
 	c, _ := serve(t, f)
 	for name, tc := range map[string]struct {
 		config map[string]string
 		probe  bool
+		fails  error
 		want   string
 		probed int
 	}{
-		"missing":           {nil, true, `text: Missing required configuration "text" which has no default value.`, 0},
-		"fits":              {map[string]string{"text": "one", "unknown": "x"}, false, "", 0},
-		"several keys":      {map[string]string{"text": "two"}, true, "text: not two|other: not declared", 0},
-		"connection":        {map[string]string{"text": "one"}, true, "connection: connecting: refused", 1},
-		"connection, unask": {map[string]string{"text": "one"}, false, "", 0},
+		"missing":           {nil, true, refused, `text: Missing required configuration "text" which has no default value.`, 0},
+		"fits":              {map[string]string{"text": "one", "unknown": "x"}, false, nil, "", 0},
+		"several keys":      {map[string]string{"text": "two"}, true, refused, "text: not two|other: not declared", 0},
+		"connection":        {map[string]string{"text": "one"}, true, refused, "text: connecting: refused", 1},
+		"connection, keys":  {map[string]string{"text": "one"}, true, &connectors.ProbeError{Keys: []string{"text", "a"}, Err: refused}, "text: connecting: refused|a: connecting: refused", 1},
+		"connection, unask": {map[string]string{"text": "one"}, false, refused, "", 0},
+		"connection, fine":  {map[string]string{"text": "one"}, true, nil, "", 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			probed = 0
+			probed, failure = 0, tc.fails
 			values, err := c.Validate(t.Context(), tc.config, tc.probe)
 			if err != nil {
 				t.Fatal(err)

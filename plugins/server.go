@@ -94,10 +94,24 @@ func (s *server) validate(ctx context.Context, req *protocol.ValidateRequest) []
 	}
 	if p, ok := s.sink.(connectors.Prober); ok && req.GetProbe() {
 		if err := p.Probe(ctx, cfg); err != nil {
-			add("connection", err.Error())
+			for _, key := range blamed(def, err) {
+				add(key, err.Error())
+			}
 		}
 	}
 	return values
+}
+
+// blamed gives the keys that a failed probe is about.
+func blamed(def connectors.ConfigDef, err error) []string {
+	if e, ok := errors.AsType[*connectors.ProbeError](err); ok && len(e.Keys) > 0 {
+		return e.Keys
+	}
+	keys := def.Keys()
+	if i := slices.IndexFunc(keys, func(k connectors.KeyDef) bool { return k.Required }); i >= 0 {
+		return []string{keys[i].Name}
+	}
+	return []string{keys[0].Name}
 }
 
 func (s *server) StartTask(ctx context.Context, req *protocol.StartTaskRequest) (*protocol.StartTaskResponse, error) {

@@ -68,7 +68,7 @@ task has failed.`,
 		cmd.GroupID = "run"
 		root.AddCommand(cmd)
 	}
-	for _, cmd := range []*cobra.Command{connectorCommand(), pluginCommand(), loggerCommand()} {
+	for _, cmd := range []*cobra.Command{connectorCommand(), pluginCommand(), loggerCommand(), clusterCommand()} {
 		cmd.GroupID = "manage"
 		root.AddCommand(cmd)
 	}

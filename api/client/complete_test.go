@@ -44,6 +44,7 @@ func every(ctx context.Context, c *client.Client) {
 	_, _ = c.Plugins(ctx, true)
 	_, _ = c.PluginConfig(ctx, "{plugin}", "")
 	_, _ = c.Validate(ctx, "{plugin}", nil)
+	_, _ = c.Cluster(ctx)
 	_, _ = c.Loggers(ctx)
 	_, _ = c.Logger(ctx, "{logger}")
 	_, _ = c.SetLogger(ctx, "{logger}", "INFO", false)

@@ -30,6 +30,11 @@ func (c *Client) Validate(ctx context.Context, plugin string, config map[string]
 	return call[api.ConfigInfos](ctx, c, request{method: http.MethodPut, path: []string{"connector-plugins", plugin, "config", "validate"}, body: config})
 }
 
+// Cluster tells of the workers of the cluster, as the one that answers sees them. A worker of Kafka Connect does not.
+func (c *Client) Cluster(ctx context.Context) (api.ClusterInfo, error) {
+	return call[api.ClusterInfo](ctx, c, request{method: http.MethodGet, path: []string{"admin", "cluster"}})
+}
+
 // Loggers lists the loggers of the worker.
 func (c *Client) Loggers(ctx context.Context) (map[string]api.LoggerLevel, error) {
 	return call[map[string]api.LoggerLevel](ctx, c, request{method: http.MethodGet, path: []string{"admin", "loggers"}})

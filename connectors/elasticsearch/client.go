@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/elastic/elastic-transport-go/v8/elastictransport"
@@ -30,8 +31,8 @@ type client struct {
 	compress  bool
 	pipeline  string
 	body      []byte // of the request that makes an index
-	answer    time.Duration
 	connect   time.Duration
+	patience  patience // with answers
 }
 
 const (
@@ -86,7 +87,7 @@ func newClient(cfg connectors.Config, s *settings) (*client, error) {
 	}
 	return &client{
 		es: es, transport: t, name: strings.Join(s.urls, ","), compress: s.compress, pipeline: s.pipeline, body: s.body,
-		answer: s.answer, connect: s.connect,
+		patience: patience{first: s.answer}, connect: s.connect,
 	}, nil
 }
 
@@ -107,19 +108,53 @@ func (u unchecked) RoundTrip(r *http.Request) (*http.Response, error) {
 	return res, err
 }
 
-// timeout bounds a request with a body of n bytes; 0 means no limit.
-func (c *client) timeout(n int) time.Duration {
-	if c.answer == 0 {
-		return 0
-	}
-	return c.connect + c.answer + time.Duration(n)*time.Second/(1<<20)
+// maxAnswer bounds how far the wait for an answer grows.
+const maxAnswer = 30 * time.Second
+
+// patience is how long a request waits for its answer: read.timeout.ms at first, twice as long with each time that this was
+// too short, because a service that is slow never ends what is sent to it again and again. It shrinks again when answers take
+// less than a quarter of it.
+type patience struct {
+	first time.Duration // 0: no limit
+	late  atomic.Int32  // how often it was doubled
 }
 
-// request sends one request and gives status, header and body of the answer, in dst's memory.
-func (c *client) request(ctx context.Context, r esapi.Request, size, limit int, dst []byte) (int, http.Header, []byte, error) {
-	if d := c.timeout(size); d > 0 {
+func (p *patience) after(late int32) time.Duration {
+	d := p.first
+	for range late {
+		if d >= maxAnswer {
+			break
+		}
+		d = min(2*d, maxAnswer)
+	}
+	return d
+}
+
+// learn notes what became of a request that was ready to wait as after(late) says.
+func (p *patience) learn(late int32, took time.Duration, err error) {
+	switch d := p.after(late); {
+	case outOfTime(err):
+		if d < maxAnswer {
+			p.late.CompareAndSwap(late, late+1)
+		}
+	case err == nil && late > 0 && took < d/4:
+		p.late.CompareAndSwap(late, late-1)
+	}
+}
+
+// request sends a small request and gives status, header and body of the answer.
+func (c *client) request(ctx context.Context, r esapi.Request, size, limit int) (int, http.Header, []byte, error) {
+	return c.do(ctx, r, size, limit, nil)
+}
+
+// do sends a request with a body of size bytes, and gives status, header and body of the answer, in dst's memory.
+func (c *client) do(ctx context.Context, r esapi.Request, size, limit int, dst []byte) (status int, header http.Header, body []byte, err error) {
+	late := c.patience.late.Load()
+	if answer := c.patience.after(late); answer > 0 {
+		began := time.Now()
+		defer func() { c.patience.learn(late, time.Since(began), err) }()
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, d)
+		ctx, cancel = context.WithTimeout(ctx, c.connect+answer+time.Duration(size)*time.Second/(1<<20))
 		defer cancel()
 	}
 	res, err := r.Do(ctx, c.es)
@@ -130,7 +165,7 @@ func (c *client) request(ctx context.Context, r esapi.Request, size, limit int, 
 		return res.StatusCode, res.Header, dst[:0], nil
 	}
 	defer res.Body.Close()
-	body, err := readAll(res.Body, limit, dst[:0])
+	body, err = readAll(res.Body, limit, dst[:0])
 	return res.StatusCode, res.Header, body, err
 }
 
@@ -161,9 +196,8 @@ func (c *client) bulk(ctx context.Context, home string, b *bulk, n int) *failure
 		r.Index = url.PathEscape(home)
 	}
 	// The server's own patience with a shard that is not there ends before ours, so that it says what is the matter.
-	r.Timeout = c.answer / 2
+	r.Timeout = c.patience.first / 2
 	r.Header.Set("Content-Type", "application/x-ndjson")
-	size := len(payload)
 	r.Body = bytes.NewReader(payload)
 	if c.compress {
 		if err := b.zip(payload); err != nil {
@@ -172,7 +206,7 @@ func (c *client) bulk(ctx context.Context, home string, b *bulk, n int) *failure
 		r.Header.Set("Content-Encoding", "gzip")
 		r.Body = bytes.NewReader(b.zipped.Bytes())
 	}
-	status, header, body, err := c.request(ctx, r, size, maxSmallAnswer+n*maxItemAnswer, b.body)
+	status, header, body, err := c.do(ctx, r, len(payload), maxSmallAnswer+n*maxItemAnswer, b.body)
 	b.body = body
 	switch {
 	case err != nil && status < 400:
@@ -209,7 +243,7 @@ const (
 
 // identify asks the service who it is, and refuses versions that are too old.
 func (c *client) identify(ctx context.Context, streams bool) *failure {
-	status, header, body, err := c.request(ctx, esapi.InfoRequest{}, 0, maxSmallAnswer, nil)
+	status, header, body, err := c.request(ctx, esapi.InfoRequest{}, 0, maxSmallAnswer)
 	switch {
 	case err != nil:
 		return unreached(err)
@@ -245,7 +279,7 @@ func (c *client) identify(ctx context.Context, streams bool) *failure {
 
 // exists asks whether there is an index, data stream or alias of that name.
 func (c *client) exists(ctx context.Context, name string) (bool, *failure) {
-	status, header, body, err := c.request(ctx, esapi.IndicesExistsRequest{Index: []string{url.PathEscape(name)}}, 0, maxSmallAnswer, nil)
+	status, header, body, err := c.request(ctx, esapi.IndicesExistsRequest{Index: []string{url.PathEscape(name)}}, 0, maxSmallAnswer)
 	switch {
 	case err != nil:
 		return false, unreached(err)
@@ -261,7 +295,7 @@ func (c *client) exists(ctx context.Context, name string) (bool, *failure) {
 
 // mapped asks whether an index, data stream or alias maps any field.
 func (c *client) mapped(ctx context.Context, name string) (bool, *failure) {
-	status, header, body, err := c.request(ctx, esapi.IndicesGetMappingRequest{Index: []string{url.PathEscape(name)}}, 0, maxMapping, nil)
+	status, header, body, err := c.request(ctx, esapi.IndicesGetMappingRequest{Index: []string{url.PathEscape(name)}}, 0, maxMapping)
 	switch {
 	case err != nil:
 		return false, unreached(err)
@@ -287,7 +321,7 @@ func (c *client) mapped(ctx context.Context, name string) (bool, *failure) {
 // putMapping adds to the mapping of an index, data stream or alias.
 func (c *client) putMapping(ctx context.Context, name string, mapping []byte) *failure {
 	status, header, body, err := c.request(ctx, esapi.IndicesPutMappingRequest{Index: []string{url.PathEscape(name)}, Body: bytes.NewReader(mapping)},
-		len(mapping), maxSmallAnswer, nil)
+		len(mapping), maxSmallAnswer)
 	switch {
 	case err != nil:
 		return unreached(err)
@@ -314,7 +348,7 @@ func (c *client) create(ctx context.Context, name string, stream bool) *failure 
 		}
 		r = index
 	}
-	status, header, body, err := c.request(ctx, r, 0, maxSmallAnswer, nil)
+	status, header, body, err := c.request(ctx, r, 0, maxSmallAnswer)
 	if err != nil {
 		return unreached(err)
 	}

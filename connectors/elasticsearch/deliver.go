@@ -140,6 +140,12 @@ func (w *writer) send(b *bulk, n int) *failure {
 	m.inFlight.Set(int64(w.task.limiter.inFlight()))
 	began := time.Now()
 	f := w.task.client.bulk(w.ctx, w.home, b, n)
+	switch {
+	case f == nil:
+		w.task.limiter.faster()
+	case f.cause == causeTimeout, f.cause == causeBusy:
+		w.task.limiter.slower()
+	}
 	took := time.Since(began).Milliseconds()
 	m.millis.Add(took)
 	m.lastMillis.Set(took)

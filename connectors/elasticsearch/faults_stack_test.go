@@ -260,7 +260,7 @@ func TestStackBlocked(t *testing.T) {
 		},
 		{
 			name: "red", shown: "unavailable_shards_exception",
-			before: `{"settings":{"index.routing.allocation.require._name":"nobody"}}`,
+			before: `{"settings":{"index.routing.allocation.require._name":"nobody"},"mappings":{"properties":{"n":{"type":"long"},"color":{"type":"keyword"}}}}`,
 			clear:  [3]string{"PUT", "/_settings", `{"index.routing.allocation.require._name":null}`},
 		},
 	} {

@@ -87,7 +87,7 @@ var (
 		"Most bytes in one bulk request, unless one document alone is larger; -1: bounded by sluice.buffer.bytes only. "+
 			"Where the server accepts less (413) the task finds its limit by halving.",
 		connectors.Default("5242880"), connectors.Between(-1, 1<<31-1), low, connector, short, connectors.Display("Bulk Size (bytes)"))
-	maxInFlight = connectors.Int("max.in.flight.requests", "Most bulk requests of a task that are under way at once.",
+	maxInFlight = connectors.Int("max.in.flight.requests", "Most bulk requests of a task that are under way at once. While the service is overloaded (429, answers out of time) there are fewer.",
 		connectors.Default("5"), connectors.Between(1, 1000), connector, short, connectors.Display("Max In-flight Requests"))
 	maxBuffered = connectors.Int("max.buffered.records",
 		"Most records of a task in requests that are under way or waiting to be repeated. Then the consumer waits; nothing fails.",
@@ -96,7 +96,7 @@ var (
 		"Most bytes of a task in requests that are under way or waiting to be repeated. To that comes one unsent request of "+
 			"up to bulk.size.bytes for each partition.",
 		connectors.Default("67108864"), connectors.AtLeast(1<<20), low, connector, short, connectors.Display("Buffer (bytes)"))
-	linger = connectors.Millis("linger.ms", "How long a request that is not full waits for more records.",
+	linger = connectors.Millis("linger.ms", "How long a request that is not full waits for more records. It goes on filling while another one of its partition is under way.",
 		connectors.Default("1"), connectors.Between(0, 7*day), low, connector, short, connectors.Display("Linger (ms)"))
 	flushTimeout = connectors.Millis("flush.timeout.ms", "Time for a flush.",
 		connectors.Default("180000"), connectors.Between(1000, 7*day), low, connector, short, connectors.Display("Flush Timeout (ms)"),
@@ -117,7 +117,8 @@ var (
 	connectionTimeout = connectors.Millis("connection.timeout.ms", "Time for establishing a connection; 0: no limit.",
 		connectors.Default("1000"), connectors.Between(0, 12*hour), low, connector, short, connectors.Display("Connection Timeout"))
 	readTimeout = connectors.Millis("read.timeout.ms",
-		"Time for an answer, beside a second for each MiB of the request; 0: no limit. A request out of time is repeated.",
+		"Time for an answer, beside a second for each MiB of the request; 0: no limit. A request out of time is repeated, with twice the time "+
+			"as before, up to 30 seconds.",
 		connectors.Default("3000"), connectors.Between(0, 7*day), low, connector, short, connectors.Display("Read Timeout"))
 
 	ignoreKey = connectors.Bool("key.ignore",

@@ -5,34 +5,93 @@ import (
 	"sync"
 )
 
-// limiter bounds what a task has under way: requests, records and bytes (invariant 7).
+// limiter bounds what a task has under way: requests, records and bytes (invariant 7). The bound on requests is halved when the
+// service cannot keep up, down to one, and grows again by one for as many successes as requests may be under way, as TCP's
+// congestion window does (RFC 5681).
 type limiter struct {
-	slots          chan struct{}
-	records, bytes int // bounds
+	most           int           // requests
+	rights         chan struct{} // one for each further request that may be sent now
+	records, bytes int           // bounds
 
-	mu    sync.Mutex
-	held  [2]int        // records and bytes
-	freed chan struct{} // closed and replaced when something is given back
+	mu     sync.Mutex
+	window int           // requests that may be under way, from 1 to most
+	debt   int           // rights that are not given back when their request ends
+	grown  int           // successes since the window last changed
+	held   [2]int        // records and bytes
+	freed  chan struct{} // closed and replaced when something is given back
 }
 
 func newLimiter(requests, records, bytes int) *limiter {
-	return &limiter{slots: make(chan struct{}, requests), records: records, bytes: bytes, freed: make(chan struct{})}
+	l := &limiter{
+		most: requests, rights: make(chan struct{}, requests), window: requests,
+		records: records, bytes: bytes, freed: make(chan struct{}),
+	}
+	for range requests {
+		l.rights <- struct{}{}
+	}
+	return l
 }
 
 // enter waits for the right to send one request.
 func (l *limiter) enter(ctx context.Context) error {
 	select {
-	case l.slots <- struct{}{}:
+	case <-l.rights:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 }
 
-func (l *limiter) leave() { <-l.slots }
+// leave gives the right back.
+func (l *limiter) leave() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.debt > 0 {
+		l.debt--
+		return
+	}
+	l.rights <- struct{}{}
+}
+
+// slower halves the number of requests that may be under way.
+func (l *limiter) slower() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	window := max(1, l.window/2)
+	for range l.window - window {
+		select {
+		case <-l.rights:
+		default:
+			l.debt++
+		}
+	}
+	l.window, l.grown = window, 0
+}
+
+// faster notes a success.
+func (l *limiter) faster() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.window == l.most {
+		return
+	}
+	if l.grown++; l.grown < l.window {
+		return
+	}
+	l.window, l.grown = l.window+1, 0
+	if l.debt > 0 {
+		l.debt--
+		return
+	}
+	l.rights <- struct{}{}
+}
 
 // inFlight is the number of requests under way.
-func (l *limiter) inFlight() int { return len(l.slots) }
+func (l *limiter) inFlight() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.window + l.debt - len(l.rights)
+}
 
 // reserve takes room for a request. first says that its writer holds nothing yet: then there is always room, so that no
 // partition waits for another one's trouble. Without room it gives a channel that tells when to ask again.

@@ -110,7 +110,7 @@ func TestStackOptions(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			topic := fmt.Sprintf("es-options-%d", time.Now().UnixNano())
-			t.Cleanup(func() { r.call("DELETE", "/"+topic+"*", "") })
+			t.Cleanup(func() { r.drop(topic + "*") })
 			set := maps.Clone(tc.set)
 			if set["topic.key.ignore"] != "" {
 				set["topic.key.ignore"] = topic

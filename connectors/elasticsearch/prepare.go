@@ -10,8 +10,12 @@ import (
 
 // prepare makes sure that the destinations of a bulk exist, and that those of which a schema is known have a mapping.
 func (w *writer) prepare(b *bulk) *failure {
-	w.preparing.Lock()
-	defer w.preparing.Unlock()
+	select {
+	case w.preparing <- struct{}{}:
+		defer func() { <-w.preparing }()
+	case <-w.ctx.Done():
+		return unreached(w.ctx.Err())
+	}
 	for _, d := range b.to {
 		mapped, exists := w.prepared[d.name]
 		if exists && (mapped || d.shape == nil) {
@@ -35,8 +39,12 @@ func (w *writer) prepare(b *bulk) *failure {
 
 // forget makes prepare look for the destinations of a bulk anew.
 func (w *writer) forget(b *bulk) {
-	w.preparing.Lock()
-	defer w.preparing.Unlock()
+	select {
+	case w.preparing <- struct{}{}:
+		defer func() { <-w.preparing }()
+	case <-w.ctx.Done():
+		return
+	}
 	for _, d := range b.to {
 		delete(w.prepared, d.name)
 	}

@@ -110,7 +110,7 @@ func TestStackSchemas(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			topic := fmt.Sprintf("es-schema-%d", time.Now().UnixNano())
-			t.Cleanup(func() { r.call("DELETE", "/"+topic+"*", "") })
+			t.Cleanup(func() { r.drop(topic + "*") })
 			set := with(tc.set)
 			if set["topic.schema.ignore"] != "" {
 				set["topic.schema.ignore"] = topic

@@ -164,6 +164,8 @@ func check(cfg connectors.Config) []connectors.ConfigError {
 	switch n := len(connectionURL.Get(cfg)); {
 	case https != 0 && https != n:
 		wrong("All URLs must use the same protocol, http or https.", connectionURL.Name())
+	case https == 0 && !is(securityProtocol.Get(cfg), protocolSSL) && setTLS(cfg):
+		wrong("'elastic.security.protocol' must be set to 'SSL', and every URL begin with https://, to use SSL configs.", securityProtocol.Name())
 	case https == 0 && is(securityProtocol.Get(cfg), protocolSSL):
 		wrong("With 'elastic.security.protocol' SSL every URL must begin with https://.", connectionURL.Name(), securityProtocol.Name())
 	}
@@ -175,6 +177,13 @@ func checkAuthentication(cfg connectors.Config, wrong func(string, ...string)) {
 	if (username.Get(cfg) != "") != (password.Get(cfg) != "") {
 		wrong("Both 'connection.username' and 'connection.password' must be set.", username.Name(), password.Name())
 	}
+	if used := credentials(cfg); len(used) > 1 {
+		wrong("Only one of '"+strings.Join(used, "' and '")+"' can be set.", used...)
+	}
+}
+
+// credentials gives the keys by which a user is named.
+func credentials(cfg connectors.Config) []string {
 	var used []string
 	if username.Get(cfg) != "" {
 		used = append(used, username.Name())
@@ -185,9 +194,7 @@ func checkAuthentication(cfg connectors.Config, wrong func(string, ...string)) {
 	if bearerToken.Get(cfg) != "" {
 		used = append(used, bearerToken.Name())
 	}
-	if len(used) > 1 {
-		wrong("Only one of '"+strings.Join(used, "' and '")+"' can be set.", used...)
-	}
+	return used
 }
 
 func checkProxy(cfg connectors.Config, wrong func(string, ...string)) {
@@ -211,10 +218,12 @@ func checkTargets(cfg connectors.Config, wrong func(string, ...string)) {
 	mapped := len(resourceMapping.Get(cfg)) > 0
 	typed, dataset := !is(streamType.Get(cfg), streamNone), streamDataset.Get(cfg) != ""
 	if external != mapped {
-		wrong("'external.resource.usage' and 'topic.to.external.resource.mapping' must be set together.", resourceUsage.Name(), resourceMapping.Name())
+		wrong("Invalid configuration: external.resource.usage and topic.to.external.resource.mapping must be configured together. "+
+			"Either both must be set, or both must be empty.", resourceUsage.Name(), resourceMapping.Name())
 	} else if mapped {
 		if typed || dataset {
-			wrong("When using 'topic.to.external.resource.mapping', data stream configs ('data.stream.type', 'data.stream.dataset') must not be set.",
+			wrong("Resource mapping mode and data stream configs are mutually exclusive. When using topic.to.external.resource.mapping, "+
+				"data stream configs (data.stream.type, data.stream.dataset) must not be set.",
 				resourceMapping.Name(), streamType.Name(), streamDataset.Name())
 		} else if _, err := parseMapping(cfg); err != nil {
 			wrong(err.Error(), resourceMapping.Name())
@@ -225,7 +234,8 @@ func checkTargets(cfg connectors.Config, wrong func(string, ...string)) {
 	}
 	if !isStream(cfg) {
 		if len(streamTimestamp.Get(cfg)) > 0 {
-			wrong("'data.stream.timestamp.field' must not be set when not using data streams.", streamTimestamp.Name())
+			wrong("Mapping a field to the '@timestamp' field is only necessary when working with data streams. "+
+				"'data.stream.timestamp.field' must not be set when not using data streams.", streamTimestamp.Name())
 		}
 		return
 	}

@@ -3,6 +3,7 @@ package elasticsearch
 import (
 	"encoding/json"
 	"flag"
+	"fmt"
 	"maps"
 	"os"
 	"strings"
@@ -174,6 +175,14 @@ func TestCheck(t *testing.T) {
 			want: map[string]string{"connection.url": "https", "elastic.security.protocol": "https"},
 		},
 		{
+			name: "SSL configs without SSL", set: map[string]string{"connection.url": "http://es:9200", "elastic.https.ssl.truststore.certificates": "x"},
+			want: map[string]string{"elastic.security.protocol": "to use SSL configs"},
+		},
+		{
+			name: "fingerprint without SSL", set: map[string]string{"sluice.ca.fingerprint": strings.Repeat("0a", 32)},
+			want: map[string]string{"elastic.security.protocol": "to use SSL configs"},
+		},
+		{
 			name: "Java key store", set: map[string]string{"elastic.https.ssl.truststore.location": "/x.jks"},
 			want: map[string]string{"elastic.https.ssl.truststore.type": "PEM"},
 		},
@@ -221,6 +230,9 @@ func TestCheck(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			raw := map[string]string{"connection.url": "http://es:9200"}
+			if strings.Contains(fmt.Sprint(tc.set), "elastic.https.") && tc.set["elastic.security.protocol"] == "" {
+				raw["connection.url"] = "https://es:9200"
+			}
 			maps.Copy(raw, tc.set)
 			cfg, err := definition().Parse(raw)
 			if err != nil {

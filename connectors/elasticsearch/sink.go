@@ -43,28 +43,40 @@ func (Sink) Validate(_ context.Context, cfg connectors.Config) []connectors.Conf
 
 // Probe connects and asks the service for its name and version, and whether resources exist that must.
 func (Sink) Probe(ctx context.Context, cfg connectors.Config) error {
+	if keys, err := probe(ctx, cfg); err != nil {
+		return &connectors.ProbeError{Keys: keys, Err: err}
+	}
+	return nil
+}
+
+// probe gives with an error the keys that it is about.
+func probe(ctx context.Context, cfg connectors.Config) ([]string, error) {
+	url, mapping := []string{connectionURL.Name()}, []string{resourceMapping.Name()}
 	set, err := newSettings(cfg)
 	if err != nil {
-		return err
+		return url, err
 	}
 	c, err := newClient(cfg, &set)
 	if err != nil {
-		return err
+		return url, err
 	}
 	defer func() { _ = c.close(ctx) }() // nothing is lost with it
 	if f := c.identify(ctx, set.target.stream); f != nil {
-		return f.at("connecting to " + c.name)
+		if f.code == connectors.CodeUnauthorized {
+			url = append(url, credentials(cfg)...)
+		}
+		return url, f.at("connecting to " + c.name)
 	}
 	for topic, resource := range set.target.mapped {
 		switch found, f := c.exists(ctx, resource); {
 		case f != nil:
-			return f.at("looking for " + resource + " at " + c.name)
+			return mapping, f.at("looking for " + resource + " at " + c.name)
 		case !found:
-			return connectors.Misconfigured("looking for the resource of topic "+topic, errors.New(resource+" does not exist in Elasticsearch"),
+			return mapping, connectors.Misconfigured("looking for the resource of topic "+topic, errors.New(resource+" does not exist in Elasticsearch"),
 				"create it, or correct topic.to.external.resource.mapping")
 		}
 	}
-	return nil
+	return nil, nil
 }
 
 // Start begins a task. It does not wait for the service.

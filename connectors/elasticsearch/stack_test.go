@@ -50,6 +50,18 @@ func (r reader) must(method, path, body string) []byte {
 	return answer
 }
 
+// drop removes the indices of a pattern. Elasticsearch removes none by a pattern itself.
+func (r reader) drop(pattern string) {
+	r.t.Helper()
+	var indices map[string]json.RawMessage
+	if err := json.Unmarshal(r.must("GET", "/"+pattern+"/_settings?filter_path=*.settings.index.uuid", ""), &indices); err != nil {
+		r.t.Error(err)
+	}
+	for name := range indices {
+		r.must("DELETE", "/"+name, "")
+	}
+}
+
 // all gives every document of an index by its id.
 func (r reader) all(index string) map[string]json.RawMessage {
 	r.t.Helper()

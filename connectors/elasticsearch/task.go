@@ -35,7 +35,7 @@ func (t *task) Open(ctx context.Context, p connectors.Partition, _ int64, ack co
 		task: t, partition: p, home: home, encoders: newEncoders(&t.set, p, t.format, home), ack: ack,
 		log:  t.log.With("topic", p.Topic, "partition", p.ID),
 		done: make(chan struct{}), work: make(chan struct{}, 1), changed: make(chan struct{}, 1),
-		busy: map[uint64]int{}, prepared: map[string]bool{},
+		busy: map[uint64]int{}, preparing: make(chan struct{}, 1), prepared: map[string]bool{},
 	}
 	// What is wrong with the topic shows at once, unless its records get another one.
 	if _, err := w.encoders.topic(p.Topic); err != nil && !t.set.renames {

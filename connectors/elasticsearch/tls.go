@@ -10,10 +10,18 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/sluice-connect/sluice/connectors"
 )
+
+// setTLS says whether any key of TLS has a value of the user's.
+func setTLS(cfg connectors.Config) bool {
+	return caFingerprint.Get(cfg) != "" || slices.ContainsFunc(definition().Keys(), func(k connectors.KeyDef) bool {
+		return strings.HasPrefix(k.Name, sslPrefix) && cfg.IsSet(k.Name)
+	})
+}
 
 // checkTLS finds what is wrong with the keys of TLS without looking at files.
 func checkTLS(cfg connectors.Config, wrong func(string, ...string)) {

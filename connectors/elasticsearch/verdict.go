@@ -127,13 +127,12 @@ func (f *failure) retriable() bool { return f.code == connectors.CodeRetriable }
 // unreached makes the failure of a request without an answer.
 func unreached(err error) *failure {
 	f := &failure{cause: causeConnection, code: connectors.CodeRetriable, err: err, hint: "check connection.url and whether Elasticsearch runs"}
-	var timeout interface{ Timeout() bool }
 	switch {
 	case strings.Contains(err.Error(), "server is not Elasticsearch"):
 		f.code, f.cause = connectors.CodeMisconfigured, causeOther
 		f.err = errors.New("the server does not identify itself as Elasticsearch (header X-Elastic-Product)")
 		f.hint = "correct connection.url, or set sluice.product.check to false for OpenSearch"
-	case errors.As(err, &timeout) && timeout.Timeout():
+	case outOfTime(err):
 		f.cause = causeTimeout
 		f.hint = "check whether Elasticsearch is overloaded or frozen, or raise read.timeout.ms"
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
@@ -142,6 +141,11 @@ func unreached(err error) *failure {
 		f.hint = "check elastic.https.ssl.* and the server's certificate"
 	}
 	return f
+}
+
+func outOfTime(err error) bool {
+	var timeout interface{ Timeout() bool }
+	return errors.As(err, &timeout) && timeout.Timeout()
 }
 
 // refused makes the failure of a request that was answered with another status than 2xx.

@@ -39,7 +39,7 @@ type writer struct {
 	err      error          // what Write and Flush return; nil while failing is 0
 	warned   bool           // of a conflict
 
-	preparing sync.Mutex      // held while targets are made
+	preparing chan struct{}   // of one place: taken while targets are made, and for prepared
 	prepared  map[string]bool // targets that exist; true: their mapping was seen to
 }
 
@@ -213,7 +213,8 @@ func (w *writer) run() {
 	}
 }
 
-// ready says whether a request is due, or else when one may be; 0 means not before something happens.
+// ready says whether a request is due, or else when one may be; 0 means not before something happens. One that is not full
+// waits for the end of the one before: under load requests become as large as they may be, and without load nothing waits.
 func (w *writer) ready() (due bool, wait time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -223,8 +224,10 @@ func (w *writer) ready() (due bool, wait time.Duration) {
 	if w.full || w.flushing {
 		return true, 0
 	}
-	wait = time.Until(w.due)
-	return wait <= 0, wait
+	if wait = time.Until(w.due); wait > 0 {
+		return false, wait
+	}
+	return w.held == 0, 0
 }
 
 // launch takes the open bulk, which grows until there is room for a request, and sends it off.

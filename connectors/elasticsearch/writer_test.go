@@ -62,6 +62,48 @@ func TestLinger(t *testing.T) {
 	})
 }
 
+// Without load nothing waits; under load what comes while a request is under way goes with the next one.
+func TestFillsWhileUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t)
+		s.before = func(_ http.ResponseWriter, r *http.Request, _ []byte) bool {
+			if isBulk(r) {
+				time.Sleep(time.Second)
+			}
+			return false
+		}
+		ack := newAck(t)
+		w := openWriter(t, s.inProcess(newRuntime(connectors.PayloadString, connectors.PayloadJSON), map[string]string{"batch.size": "100"}), part, ack)
+		for o := range int64(50) {
+			if err := w.Write(t.Context(), documents(part, o, 1, numbered)); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		synctest.Wait()
+		if n := s.count(); n != 0 {
+			t.Errorf("%d requests have ended", n)
+		}
+		time.Sleep(2 * time.Second)
+		if n := s.count(); n != 2 || len(s.live()) != 50 {
+			t.Errorf("%d requests with %d documents, want 2 with 50", n, len(s.live()))
+		}
+		if err := w.Write(t.Context(), documents(part, 50, 350, numbered)); err != nil { // full ones do not wait for each other
+			t.Fatal(err)
+		}
+		time.Sleep(1100 * time.Millisecond)
+		if n := s.count(); n != 5 {
+			t.Errorf("%d requests, want 5", n)
+		}
+		if err := w.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if d, _, _ := ack.state(); d != 400 || s.count() != 6 {
+			t.Errorf("durable %d after %d requests", d, s.count())
+		}
+	})
+}
+
 func TestBackoff(t *testing.T) {
 	for n := 1; n < 70; n++ {
 		full := min(maxBackoff, 100*time.Millisecond<<min(n-1, 20))
@@ -565,6 +607,51 @@ func TestBoundsAndFairness(t *testing.T) {
 		}
 		if held := made.(*task).limiter.held; held != [2]int{} {
 			t.Errorf("%v are still reserved", held)
+		}
+	})
+}
+
+// A service that needs a long time for each request gets it, and is not sent the same again and again by all at once.
+func TestSlowService(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t)
+		var mu sync.Mutex
+		var wasted, flying, most int
+		began := time.Now()
+		s.before = func(w http.ResponseWriter, r *http.Request, body []byte) bool {
+			mu.Lock()
+			flying++
+			if time.Since(began) > time.Minute {
+				most = max(most, flying)
+			}
+			mu.Unlock()
+			time.Sleep(20 * time.Second)
+			mu.Lock()
+			flying--
+			if r.Context().Err() != nil {
+				wasted++
+			}
+			mu.Unlock()
+			return false
+		}
+		rt := newRuntime(connectors.PayloadString, connectors.PayloadJSON)
+		ack := newAck(t)
+		w := openWriter(t, s.inProcess(rt, map[string]string{"batch.size": "10", "max.retries": "-1", "max.in.flight.requests": "8"}), part, ack)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		if err := w.Write(ctx, documents(part, 0, 1000, numbered)); err != nil {
+			d, _, trouble := ack.state()
+			t.Fatal(err, d, trouble, wasted, rt.metric("bulk_requests_total").get())
+		}
+		if err := w.Close(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if d, _, trouble := ack.state(); d != 1000 || len(s.live()) != 1000 || trouble != nil {
+			t.Errorf("durable %d, %d documents, trouble %v", d, len(s.live()), trouble)
+		}
+		t.Logf("%d requests were wasted; at most %d at once; it took %v", wasted, most, time.Since(began))
+		if wasted > 10 {
+			t.Errorf("%d requests were wasted beside the 100 that were needed", wasted)
 		}
 	})
 }

@@ -15,7 +15,7 @@ import (
 const Version = "1.0.0"
 
 var path = connectors.String("file", "File to append to. Without it values go to standard output, which is the worker's log.",
-	connectors.WithImportance(connectors.High), connectors.WithWidth(connectors.WidthLong))
+	connectors.WithImportance(connectors.High), connectors.WithWidth(connectors.WidthNone))
 
 // Sink writes values to a file.
 type Sink struct{}

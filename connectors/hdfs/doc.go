@@ -31,5 +31,6 @@
 //
 // # Neighbours
 //
-// It uses colinmarc/hdfs, the package encode for the content of files and partition for the folders. plugins/hdfs makes a plugin binary of it.
+// It uses colinmarc/hdfs, gokrb5 for Kerberos, and the packages encode for the content of files, partition for their folders, compact
+// for merging those that are small, hive for the statements of tables. plugins/hdfs makes a plugin binary of it.
 package hdfs

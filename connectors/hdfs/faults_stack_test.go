@@ -5,6 +5,7 @@ package hdfs
 import (
 	"context"
 	"maps"
+	"path"
 	"strings"
 	"testing"
 	"time"
@@ -148,7 +149,8 @@ func heals(t *testing.T, drivers ...*driver) {
 // What can happen to HDFS happens, one after the other, while writers of all kinds write. Afterwards nothing is missing,
 // nothing is there twice, and nothing is left over.
 func TestStackFaults(t *testing.T) {
-	s := stack.Own(t, stack.Options{Env: map[string]string{"STACK_HDFS_HEAP": "160m"}}, stack.HDFS)
+	const full = "dfs.datanode.du.reserved=1000000000000000"
+	s := stack.Own(t, stack.Options{Env: map[string]string{"STACK_HDFS_HEAP": "160m", "STACK_HDFS_SETTINGS": full}}, stack.HDFS)
 	do := func(what string, f func(context.Context) error) {
 		t.Helper()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -163,7 +165,21 @@ func TestStackFaults(t *testing.T) {
 	flush := drive(t, s, modeFlush, nil, decimal)
 	streamed := drive(t, s, "streamed", map[string]string{"sluice.buffer.bytes": "65536"}, big)
 	appends := drive(t, s, modeAppend, map[string]string{"sluice.write.mode": modeAppend}, decimal)
+	hurts(t, "could only be written to 0 of", flush, streamed, appends)
+	s.Set("STACK_HDFS_SETTINGS", "")
+	do("datanodes have room", func(ctx context.Context) error { return s.Restart(ctx, stack.HDFS) })
 	heals(t, flush, streamed, appends)
+
+	for _, q := range []struct{ what, set, to, clear, shown string }{
+		{"names", "-setQuota", "1", "-clrQuota", "NSQuotaExceeded"},
+		{"space", "-setSpaceQuota", "1m", "-clrSpaceQuota", "DSQuotaExceeded"},
+	} {
+		roots := []string{path.Dir(flush.root), path.Dir(streamed.root), path.Dir(appends.root)}
+		do("quota of "+q.what, func(ctx context.Context) error { return s.DFSAdmin(ctx, append([]string{q.set, q.to}, roots...)...) })
+		hurts(t, q.shown, flush, streamed, appends)
+		do("no quota of "+q.what, func(ctx context.Context) error { return s.DFSAdmin(ctx, append([]string{q.clear}, roots...)...) })
+		heals(t, flush, streamed, appends)
+	}
 
 	do("namenode killed", func(ctx context.Context) error { return s.Kill(ctx, stack.NameNode) })
 	hurts(t, "", flush, streamed, appends)

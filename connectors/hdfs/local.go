@@ -9,6 +9,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/sluice-connect/sluice/connectors/hdfs/compact"
 )
 
 // localFS is a folder of this machine. It syncs files before they are renamed, and folders after.
@@ -18,8 +20,8 @@ type localFS struct {
 }
 
 var (
-	_ filesystem = (*localFS)(nil)
-	_ file       = (*localFile)(nil)
+	_ tree = (*localFS)(nil)
+	_ file = (*localFile)(nil)
 )
 
 func newLocalFS() *localFS { return &localFS{open: map[*os.File]struct{}{}} }
@@ -111,6 +113,44 @@ func (*localFS) Folders(_ context.Context, dir string) (names []string, err erro
 	}
 	return names, err
 }
+
+func (*localFS) Entries(_ context.Context, dir string) ([]entry, error) {
+	found, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	entries := make([]entry, 0, len(found))
+	for _, e := range found {
+		info, err := e.Info()
+		if errors.Is(err, fs.ErrNotExist) { // removed meanwhile
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		entries = append(entries, entry{e.Name(), e.IsDir(), info.Size(), info.ModTime()})
+	}
+	return entries, nil
+}
+
+func (*localFS) Open(_ context.Context, name string) (compact.Source, error) {
+	f, err := os.Open(filepath.Clean(name))
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return localSource{f, info.Size()}, nil
+}
+
+type localSource struct {
+	*os.File
+	size int64
+}
+
+func (s localSource) Size() int64 { return s.size }
 
 func (*localFS) ReadFile(_ context.Context, name string) ([]byte, error) {
 	return os.ReadFile(filepath.Clean(name))

@@ -100,18 +100,15 @@ var (
 func ignored() []connectors.AnyKey {
 	const (
 		noJVM  = "there is no JVM and no Hadoop installation"
-		noHive = "tables are not kept by the sink; make an external table over the topic's folder"
+		noHive = "tables are not kept by the sink; hive.integration tells how to make external ones"
 	)
 	list := []struct{ name, group, fallback, why string }{
 		{"hadoop.home", groupHDFS, "", noJVM},
 		{"shutdown.timeout.ms", groupConnector, "3000", "the worker's task.shutdown.graceful.timeout.ms counts"},
 		{"storage.class", groupStorage, "", "the URL says which storage it is"},
-		{"hive.integration", groupHive, "false", noHive},
 		{"hive.metastore.uris", groupHive, "", noHive},
 		{"hive.conf.dir", groupHive, "", noHive},
 		{"hive.home", groupHive, "", noHive},
-		{"hive.database", groupHive, "default", noHive},
-		{"hive.table.name", groupHive, "${topic}", noHive},
 		{"kerberos.ticket.renew.period.ms", groupSecurity, "3600000", "tickets are renewed when they are due"},
 	}
 	keys := make([]connectors.AnyKey, 0, len(list))
@@ -131,7 +128,7 @@ func definition() connectors.ConfigDef {
 		flushSize, rotateInterval, rotateSchedule, retryBackoff,
 		writeMode, bufferBytes, fileBytes,
 		kerberos, principal, keytabFile, namenodePrincipal, krb5Conf, ticketCache,
-	}, layoutKeys(), ignored())...)
+	}, layoutKeys(), compactKeys(), hiveKeys(), ignored())...)
 }
 
 func lastPart(class string) string { return class[strings.LastIndexByte(class, '.')+1:] }

@@ -141,6 +141,13 @@ func TestOptionValues(t *testing.T) {
 		{"timestamp.field", []string{"timestamp", "a.b"}, nil},
 		{"sluice.open.files.max", []string{"1", "10000"}, map[string]string{"0": "at least 1", "10001": "no more than 10000"}},
 		{"hdfs.authentication.kerberos", []string{"false", "False", "true"}, map[string]string{"maybe": "either true or false"}},
+		{"sluice.compact.after.ms", []string{"-1", "0", "60000"}, map[string]string{"1h": "Not a number of type LONG"}},
+		{"sluice.compact.target.bytes", []string{"1048576", "134217728"}, map[string]string{"1": "at least 1048576"}},
+		{"sluice.compact.files.min", []string{"2", "100"}, map[string]string{"1": "at least 2"}},
+		{"sluice.compact.interval.ms", []string{"100", "3600000"}, map[string]string{"99": "at least 100"}},
+		{"hive.integration", []string{"true", "false"}, map[string]string{"yes": "either true or false"}},
+		{"hive.database", []string{"default", "x"}, nil},
+		{"hive.table.name", []string{"${topic}", "t_${topic}"}, map[string]string{"static": "has to contain topic substitution '${topic}'", "${topic}-${extra}": "invalid ${} substitution '${extra}'"}},
 		{"connect.hdfs.principal", []string{"", "connect/_HOST@REALM"}, nil},
 		{"connect.hdfs.keytab", []string{"", "/etc/connect.keytab"}, nil},
 		{"hdfs.namenode.principal", []string{"", "nn/_HOST@REALM"}, nil},
@@ -189,7 +196,7 @@ func TestIgnoredOptions(t *testing.T) {
 		}
 	}
 	for name, want := range map[string]string{
-		"hadoop.home": "JVM", "hive.integration": "external table",
+		"hadoop.home": "JVM", "hive.metastore.uris": "not kept",
 		"kerberos.ticket.renew.period.ms": "when they are due", "shutdown.timeout.ms": "task.shutdown.graceful.timeout.ms", "storage.class": "URL",
 	} {
 		i := slices.IndexFunc(definition().Keys(), func(k connectors.KeyDef) bool { return k.Name == name })
@@ -251,6 +258,10 @@ func TestCombinations(t *testing.T) {
 		{
 			name: "keytab without principal", set: map[string]string{"store.url": "hdfs://nn", "connect.hdfs.keytab": "/k"},
 			want: map[string]string{"connect.hdfs.principal": "belong together"},
+		},
+		{
+			name: "merges in append mode", set: map[string]string{"store.url": "hdfs://nn", "sluice.compact.after.ms": "60000", "sluice.write.mode": "append"},
+			want: map[string]string{"sluice.compact.after.ms": "no small files"},
 		},
 		{
 			name: "user with Kerberos", set: map[string]string{"store.url": "hdfs://nn", "hdfs.authentication.kerberos": "true", "sluice.hdfs.user": "alice"},

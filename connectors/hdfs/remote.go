@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/colinmarc/hdfs/v2"
+
+	"github.com/sluice-connect/sluice/connectors/hdfs/compact"
 )
 
 // remoteFS is an HDFS cluster, with a client of its own: all calls of one client share a mutex and a connection.
@@ -26,8 +28,8 @@ type remoteFS struct {
 }
 
 var (
-	_ filesystem = (*remoteFS)(nil)
-	_ file       = (*remoteFile)(nil)
+	_ tree = (*remoteFS)(nil)
+	_ file = (*remoteFile)(nil)
 )
 
 func newRemoteFS(set *settings) *remoteFS {
@@ -177,6 +179,46 @@ func (r *remoteFS) Folders(ctx context.Context, dir string) (names []string, err
 	})
 	return names, err
 }
+
+func (r *remoteFS) Entries(ctx context.Context, dir string) (entries []entry, err error) {
+	err = r.call(ctx, func(c *hdfs.Client) error {
+		infos, err := c.ReadDir(dir)
+		for _, i := range infos {
+			entries = append(entries, entry{i.Name(), i.IsDir(), i.Size(), i.ModTime()})
+		}
+		return err
+	})
+	return entries, err
+}
+
+func (r *remoteFS) Open(ctx context.Context, name string) (s compact.Source, err error) {
+	err = r.call(ctx, func(c *hdfs.Client) error {
+		f, err := c.Open(name)
+		if err == nil {
+			s = &remoteSource{r, ctx, f}
+		}
+		return err
+	})
+	return s, err
+}
+
+// remoteSource is a file that is read. Each read has the deadline of a call.
+type remoteSource struct {
+	fs  *remoteFS
+	ctx context.Context
+	f   *hdfs.FileReader
+}
+
+func (s *remoteSource) ReadAt(p []byte, off int64) (n int, err error) {
+	err = s.fs.call(s.ctx, func(*hdfs.Client) (err error) {
+		n, err = s.f.ReadAt(p, off)
+		return err
+	})
+	return n, err
+}
+
+func (s *remoteSource) Size() int64  { return s.f.Stat().Size() }
+func (s *remoteSource) Close() error { return s.f.Close() }
 
 func (r *remoteFS) ReadFile(ctx context.Context, name string) (b []byte, err error) {
 	err = r.call(ctx, func(c *hdfs.Client) (err error) {

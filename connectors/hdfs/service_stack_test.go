@@ -153,6 +153,12 @@ func TestStackRefusesUser(t *testing.T) {
 			send(t, w, 0, 4)
 			shut(t, w)
 			h.expect(root, 5)
+			dir := root + "/topics/select-color/partition=1"
+			for _, name := range h.list(dir) {
+				if owner := h.owner(dir + "/" + name); owner != "stranger" {
+					t.Errorf("%s is of %s", name, owner)
+				}
+			}
 		})
 		t.Run(mode+" at commit", func(t *testing.T) {
 			root, h := uniqueRoot(t), newWebHDFS(t, s)

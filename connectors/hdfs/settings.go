@@ -34,6 +34,8 @@ type settings struct {
 
 	partitioner *partition.Partitioner
 	openFiles   int
+	compaction  compaction
+	hive        *hiveSettings // nil: no tables
 }
 
 // location is where the files go.
@@ -112,6 +114,10 @@ func check(cfg connectors.Config) []connectors.ConfigError {
 	if kerberos.Get(cfg) && user.Get(cfg) != "" {
 		errs = append(errs, connectors.ConfigError{Key: user.Name(), Message: "Invalid value " + user.Get(cfg) + " for configuration " + user.Name() + ": with Kerberos the user is the principal"})
 	}
+	if isAppend(cfg) && compactAfter.Get(cfg) > 0 {
+		value, _ := cfg.Raw(compactAfter.Name())
+		errs = append(errs, connectors.ConfigError{Key: compactAfter.Name(), Message: "Invalid value " + value + " for configuration " + compactAfter.Name() + ": append mode has no small files; remove it, or use sluice.write.mode=flush"})
+	}
 	return append(errs, checkLayout(cfg)...)
 }
 
@@ -160,6 +166,7 @@ func newSettings(cfg connectors.Config, records connectors.Format) (settings, er
 		rotation:    rotation{interval: rotateInterval.Get(cfg), recordTime: layout.ByRecordTime(), schedule: rotateSchedule.Get(cfg), zone: zone},
 		backoff:     retryBackoff.Get(cfg), appends: isAppend(cfg),
 		buffer: int(bufferBytes.Get(cfg)), fileSize: fileBytes.Get(cfg), openFiles: openFilesMax.Get(cfg),
+		compaction: newCompaction(cfg), hive: newHive(cfg, raw),
 	}, nil
 }
 

@@ -63,16 +63,25 @@ func (Sink) Start(_ context.Context, cfg connectors.Config, rt connectors.Runtim
 		return nil, err
 	}
 	m := rt.Metrics()
-	return &task{set: set, rt: rt, open: set.open, meters: &meters{
+	t := &task{set: set, rt: rt, open: set.open, meters: &meters{
 		files:    m.Counter("files_total", "Files committed."),
 		bytes:    m.Counter("bytes_total", "Bytes committed."),
 		retries:  m.Counter("retries_total", "Failed attempts to commit a file."),
 		buffered: m.Gauge("buffered_bytes", "Bytes in files that are not committed."),
-	}}, nil
+	}}
+	if set.compaction.After > 0 {
+		t.merger = newCompactor(&t.set, set.openTree(), rt.Logger(), rt.Now, m.Counter("merged_files_total", "Small files that were merged into larger ones."))
+	}
+	if set.hive != nil {
+		t.tables = &tables{set: set.hive, log: rt.Logger(), said: map[string]bool{}}
+	}
+	return t, nil
 }
 
 // open gives a filesystem for one writer.
-func (s *settings) open() filesystem {
+func (s *settings) open() filesystem { return s.openTree() }
+
+func (s *settings) openTree() tree {
 	if s.where.local {
 		return newLocalFS()
 	}
@@ -84,15 +93,36 @@ type task struct {
 	rt     connectors.Runtime
 	open   func() filesystem
 	meters *meters
+	merger *compactor // nil: small files stay
+	tables *tables    // nil: nobody wants any
 }
 
 // Open takes charge of a partition.
 func (t *task) Open(ctx context.Context, p connectors.Partition, committed int64, ack connectors.Ack) (connectors.Writer, error) {
-	return openWriter(ctx, t, p, committed, ack)
+	var cl *claim
+	if t.merger != nil {
+		cl = &claim{}
+		ack = acked{ack, &cl.durable}
+	}
+	w, err := openWriter(ctx, t, p, committed, ack)
+	if err != nil {
+		return nil, err
+	}
+	var out connectors.Writer = w
+	if cl != nil {
+		out = t.merger.watch(w, cl)
+	}
+	if t.tables != nil {
+		out = &described{out, t.tables}
+	}
+	return out, nil
 }
 
 // Stop lets go of what the writers shared.
 func (t *task) Stop(context.Context) error {
+	if t.merger != nil {
+		t.merger.stop()
+	}
 	t.set.cluster.close()
 	return nil
 }

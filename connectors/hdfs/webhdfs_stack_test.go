@@ -92,6 +92,43 @@ func (h *webHDFS) list(dir string) (names []string) {
 	return names
 }
 
+// tree gives the files below a folder.
+func (h *webHDFS) tree(dir string) (files []string) {
+	h.t.Helper()
+	answer, ok := h.call(http.MethodGet, dir, "LISTSTATUS")
+	if !ok {
+		return nil
+	}
+	var r struct {
+		FileStatuses struct {
+			FileStatus []struct{ PathSuffix, Type string }
+		}
+	}
+	if err := json.Unmarshal(answer, &r); err != nil {
+		h.t.Fatal(err)
+	}
+	for _, f := range r.FileStatuses.FileStatus {
+		name := path.Join(dir, f.PathSuffix)
+		if f.Type == "DIRECTORY" {
+			files = append(files, h.tree(name)...)
+		} else {
+			files = append(files, name)
+		}
+	}
+	return files
+}
+
+// owner gives the user of a file or folder.
+func (h *webHDFS) owner(name string) string {
+	h.t.Helper()
+	answer, ok := h.call(http.MethodGet, name, "GETFILESTATUS")
+	var r struct{ FileStatus struct{ Owner string } }
+	if err := json.Unmarshal(answer, &r); !ok || err != nil {
+		h.t.Fatalf("%s: %v, %s", name, err, answer)
+	}
+	return r.FileStatus.Owner
+}
+
 func (h *webHDFS) mkdir(dir, mode string) {
 	h.t.Helper()
 	h.call(http.MethodPut, dir, "MKDIRS", "permission", mode)
@@ -197,8 +234,10 @@ func (h *webHDFS) expectOffsets(root string, got []int64, n int64) {
 func (h *webHDFS) expect(root string, n int64) {
 	h.t.Helper()
 	h.expectStored(root, n)
-	if left := h.list(root + "/topics/+tmp/select-color/partition=1"); len(left) > 0 {
-		h.t.Errorf("%s: left behind: %v", root, left)
+	for _, dir := range []string{"", "/+fenced"} {
+		if left := h.list(root + "/topics/+tmp" + dir + "/select-color/partition=1"); len(left) > 0 {
+			h.t.Errorf("%s: left behind in +tmp%s: %v", root, dir, left)
+		}
 	}
 }
 

@@ -89,6 +89,9 @@ func openWriter(ctx context.Context, t *task, p connectors.Partition, committed 
 		}
 		next, err := w.store.recover(ctx)
 		w.resume = next
+		if err == nil && !t.set.appends {
+			err = w.recoverMerges(ctx)
+		}
 		return err
 	})
 	if err != nil {

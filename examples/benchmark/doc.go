@@ -2,9 +2,15 @@
 //
 //	go run ./examples/benchmark [-records 1000000] [-rounds 5] [-converters json,string]
 //
+// With -elasticsearch it measures the Elasticsearch sink against a loop that only sends bulk requests of 2,000 documents, four at a
+// time: the same documents and ids into the same index of one shard, made anew for each round.
+//
+// With -hdfs it measures the HDFS sink on a namenode and three datanodes, with two sizes of files and two converters: from
+// the state RUNNING until the last full file is committed. What does not fill a file does not count.
+//
 // # Invariants
 //
-//  1. What counts is what lies in the sink's file: the lines are counted there, and every record must be among them, once.
+//  1. What counts is what lies in the sink's file, or in the index: it is counted there, and every record must be there, once.
 //  2. The two workers take turns, round by round, in a different order each time; the results are medians over the
 //     rounds, and ratios within a round.
 //  3. Both have been warmed up by a round that is not counted. While one is measured the other idles.

@@ -25,6 +25,7 @@ type options struct {
 	bin        string
 	alone      bool   // sluice without its peer
 	properties string // more worker properties
+	sink       string // more settings of the connector
 	dir        string
 }
 
@@ -39,10 +40,20 @@ func main() {
 	flag.StringVar(&o.bin, "bin", "bin", "folder with the binaries of make build")
 	flag.BoolVar(&o.alone, "alone", false, "measure sluice only, to try settings")
 	flag.StringVar(&o.properties, "properties", "", "more worker properties for sluice, between semicolons")
+	flag.StringVar(&o.sink, "sink", "", "more settings of the Elasticsearch sink, between semicolons")
+	elastic := flag.Bool("elasticsearch", false, "measure the Elasticsearch sink against a loop that only sends bulk requests")
+	hdfs := flag.Bool("hdfs", false, "measure the HDFS sink on real HDFS")
 	flag.Parse()
 	o.converters = strings.Split(converters, ",")
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, o)
+	measure := run
+	if *elastic {
+		measure = runElasticsearch
+	}
+	if *hdfs {
+		measure = runHDFS
+	}
+	err := inFolder(ctx, o, measure)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "benchmark:", err)
@@ -50,19 +61,24 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, o options) error {
+// inFolder runs a benchmark in a temporary folder.
+func inFolder(ctx context.Context, o options, measure func(context.Context, options) error) error {
 	dir, err := os.MkdirTemp("", "sluice-benchmark")
 	if err != nil {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	o.dir = dir
+	return measure(ctx, o)
+}
+
+func run(ctx context.Context, o options) error {
 	services := []stack.Service{stack.Kafka, stack.Connect}
 	if o.alone {
 		services = services[:1]
 	}
 	fmt.Printf("starting %v …\n", services)
-	s, err := stack.Start(ctx, filepath.Join(dir, "stack"), stack.Options{
+	s, err := stack.Start(ctx, filepath.Join(o.dir, "stack"), stack.Options{
 		Env: map[string]string{"STACK_REBALANCE_DELAY_MS": "0", "STACK_KAFKA_HEAP": "1g", "STACK_CONNECT_HEAP": "2g"},
 		Log: os.Stderr,
 	}, services...)
@@ -82,7 +98,7 @@ func run(ctx context.Context, o options) error {
 	defer sluice.stop()
 	peers := []*peer{sluice}
 	if !o.alone {
-		pid, err := connectPID(s.Dir())
+		pid, err := servicePID(s.Dir(), "connect")
 		if err != nil {
 			return err
 		}
@@ -124,18 +140,18 @@ func startSluice(ctx context.Context, bootstrap string, o options) (*peer, error
 		return nil, err
 	}
 	props := filepath.Join(o.dir, "worker.properties")
-	text := fmt.Sprintf(`bootstrap.servers=%s
-group.id=sluice-benchmark
+	text := fmt.Sprintf(`bootstrap.servers=%[1]s
+group.id=%[2]s
 key.converter=org.apache.kafka.connect.storage.StringConverter
 value.converter=org.apache.kafka.connect.storage.StringConverter
-config.storage.topic=sluice-configs
+config.storage.topic=%[2]s-configs
 config.storage.replication.factor=1
-status.storage.topic=sluice-status
+status.storage.topic=%[2]s-status
 status.storage.replication.factor=1
-listeners=http://%s
-plugin.path=%s
-%s
-`, bootstrap, listen, filepath.Join(o.bin, "plugins"), strings.ReplaceAll(o.properties, ";", "\n"))
+listeners=http://%[3]s
+plugin.path=%[4]s
+%[5]s
+`, bootstrap, topic, listen, filepath.Join(o.bin, "plugins"), strings.ReplaceAll(o.properties, ";", "\n"))
 	if err := os.WriteFile(props, []byte(text), 0o600); err != nil {
 		return nil, err
 	}
@@ -164,15 +180,15 @@ plugin.path=%s
 	return p, nil
 }
 
-// connectPID finds the process of Kafka Connect through the stack's pid file.
-func connectPID(dir string) (int, error) {
-	b, err := os.ReadFile(filepath.Join(dir, "pid", "connect"))
+// servicePID finds the process of a service through the stack's pid file.
+func servicePID(dir, service string) (int, error) {
+	b, err := os.ReadFile(filepath.Join(dir, "pid", service))
 	if err != nil {
-		return 0, fmt.Errorf("finding the process of Kafka Connect: %w", err)
+		return 0, fmt.Errorf("finding the process of %s: %w", service, err)
 	}
 	var pid int
 	if _, err := fmt.Sscan(string(b), &pid); err != nil {
-		return 0, fmt.Errorf("reading the pid file of Kafka Connect: %w", err)
+		return 0, fmt.Errorf("reading the pid file of %s: %w", service, err)
 	}
 	return pid, nil
 }

@@ -200,30 +200,38 @@ func verify(path string, records int) error {
 	seen := make([]bool, records)
 	count := 0
 	for line := range bytes.Lines(b) {
-		i := bytes.Index(line, []byte(`"n":`))
-		skip := 4
-		if i < 0 {
-			i, skip = bytes.Index(line, []byte("n=")), 2
+		if err := see(seen, line); err != nil {
+			return err
 		}
-		if i < 0 {
-			return fmt.Errorf("a line without a number: %.80s", line)
-		}
-		n := 0
-		for _, c := range line[i+skip:] {
-			if c < '0' || c > '9' {
-				break
-			}
-			n = n*10 + int(c-'0')
-		}
-		if n >= records || seen[n] {
-			return fmt.Errorf("record %d is there twice or was never produced", n)
-		}
-		seen[n] = true
 		count++
 	}
 	if count != records {
 		return fmt.Errorf("%d of %d records", count, records)
 	}
+	return nil
+}
+
+// see marks the record of a line.
+func see(seen []bool, line []byte) error {
+	i := bytes.Index(line, []byte(`"n":`))
+	skip := 4
+	if i < 0 {
+		i, skip = bytes.Index(line, []byte("n=")), 2
+	}
+	if i < 0 {
+		return fmt.Errorf("a line without a number: %.80s", line)
+	}
+	n := 0
+	for _, c := range line[i+skip:] {
+		if c < '0' || c > '9' {
+			break
+		}
+		n = n*10 + int(c-'0')
+	}
+	if n >= len(seen) || seen[n] {
+		return fmt.Errorf("record %d is there twice or was never produced", n)
+	}
+	seen[n] = true
 	return nil
 }
 

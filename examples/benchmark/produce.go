@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 )
 
-const topic = "benchmark"
+// topic is named after the time, so that runs can share a Kafka.
+var topic = fmt.Sprintf("benchmark-%d", time.Now().Unix())
 
 // produce writes numbered JSON records of equal size, spread evenly over the partitions.
 func produce(ctx context.Context, bootstrap string, o options) error {

@@ -91,6 +91,9 @@ var differentialCases = []struct {
 
 	{method: "GET", path: "/connector-plugins/Nope/config"},
 	{method: "GET", path: "/connector-plugins/StringConverter/config"},
+	{method: "GET", path: "/connector-plugins/JsonConverter/config"},
+	{method: "GET", path: "/connector-plugins/org.apache.kafka.connect.converters.LongConverter/config"},
+	{method: "GET", path: "/connector-plugins/Boolean/config"},
 	{method: "GET", path: "/connector-plugins/org.apache.kafka.connect.converters.ByteArrayConverter/config"},
 	{method: "GET", path: "/connector-plugins/SimpleHeaderConverter/config"},
 	{method: "GET", path: "/connector-plugins/FileStreamSink/config?version=%5B1.0"},

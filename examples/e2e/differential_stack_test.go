@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -62,6 +63,9 @@ func fill(t *testing.T, bootstrap, topic string) {
 	}
 }
 
+// stateWithin is how long a connector may take for a change of its state.
+const stateWithin = time.Minute
+
 // differ sends the cases to one worker.
 type differ struct {
 	t              *testing.T
@@ -77,7 +81,7 @@ func (d *differ) run() []reply {
 			replies[i] = d.send(c.method, c.path, c.body, c.contentType)
 			continue
 		}
-		eventually(d.t, time.Minute, c.method+" "+c.path+" of "+d.url, func() error {
+		eventually(d.t, stateWithin, c.method+" "+c.path+" of "+d.url, func() error {
 			replies[i] = d.send(c.method, c.path, c.body, c.contentType)
 			for text := range strings.SplitSeq(c.until, " and ") {
 				if !strings.Contains(replies[i].body, text) {
@@ -94,11 +98,22 @@ func (d *differ) run() []reply {
 type reply struct {
 	status                int
 	contentType, location string
+	allow                 string
 	body                  string
 }
 
-// SINK stands for a configuration in bodies, NAME for the connector's name, and the topic's.
+// send sends a body as JSON, unless it has another type.
 func (d *differ) send(method, path, body, contentType string) reply {
+	d.t.Helper()
+	header := http.Header{}
+	if body != "" || contentType != "" {
+		header.Set("Content-Type", cmp.Or(contentType, "application/json"))
+	}
+	return d.exchange(method, path, body, header)
+}
+
+// SINK stands for a configuration in bodies, NAME for the connector's name, and the topic's. The path is sent as it is.
+func (d *differ) exchange(method, path, body string, header http.Header) reply {
 	d.t.Helper()
 	config := fmt.Sprintf(`"connector.class":"org.apache.kafka.connect.file.FileStreamSinkConnector","topics":"NAME","file":%q,`+
 		`"key.converter":"org.apache.kafka.connect.storage.StringConverter","value.converter":"org.apache.kafka.connect.storage.StringConverter"`,
@@ -106,16 +121,11 @@ func (d *differ) send(method, path, body, contentType string) reply {
 	fill := strings.NewReplacer("NAME", d.name)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, method, d.url+fill.Replace(path), strings.NewReader(fill.Replace(strings.ReplaceAll(body, "SINK", config))))
+	req, err := http.NewRequestWithContext(ctx, method, d.url, strings.NewReader(fill.Replace(strings.ReplaceAll(body, "SINK", config))))
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	if body != "" || contentType != "" {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	if contentType != "" {
-		req.Header.Set("Content-Type", contentType)
-	}
+	req.URL.Opaque, req.Header = fill.Replace(path), header
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		d.t.Fatal(err)
@@ -125,7 +135,7 @@ func (d *differ) send(method, path, body, contentType string) reply {
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	return reply{resp.StatusCode, resp.Header.Get("Content-Type"), strings.TrimPrefix(resp.Header.Get("Location"), d.url), string(b)}
+	return reply{resp.StatusCode, resp.Header.Get("Content-Type"), strings.TrimPrefix(resp.Header.Get("Location"), d.url), resp.Header.Get("Allow"), string(b)}
 }
 
 // difference says in which way another answer is another one; empty: in none. What is no JSON may be in other words.
@@ -137,6 +147,10 @@ func (r reply) difference(o reply) string {
 		return fmt.Sprintf("answered %d %s, Kafka Connect says %d %s", o.status, o.body, r.status, r.body)
 	case r.location != o.location:
 		return fmt.Sprintf("Location %s, Kafka Connect says %s", o.location, r.location)
+	case r.allow != o.allow:
+		return fmt.Sprintf("Allow %s, Kafka Connect says %s", o.allow, r.allow)
+	case !isJSON && (r.status < 300) && r.body != o.body:
+		return fmt.Sprintf("answered %s, Kafka Connect says %s", o.body, r.body)
 	case !isJSON:
 		return ""
 	case r.contentType != o.contentType:
@@ -151,13 +165,19 @@ func (r reply) difference(o reply) string {
 	return ""
 }
 
-var address = regexp.MustCompile(`127\.0\.0\.1:\d+`)
+var (
+	address  = regexp.MustCompile(`127\.0\.0\.1:\d+`)
+	versions = regexp.MustCompile(`available versions: \[.*\]`)
+)
 
 // comparable is JSON without what is each worker's own: its address, versions and ids, and the texts of documentation.
 func comparable(key string, v any) any {
 	switch v := v.(type) {
 	case map[string]any:
 		out := map[string]any{}
+		if name, _ := v["name"].(string); strings.HasSuffix(name, ".plugin.version") {
+			delete(v, "default_value")
+		}
 		for k, e := range v {
 			if !slices.Contains([]string{"order", "last_modified", "documentation"}, k) {
 				out[k] = comparable(k, e)
@@ -177,7 +197,7 @@ func comparable(key string, v any) any {
 		if slices.Contains([]string{"worker_id", "version", "commit"}, key) {
 			return "its own"
 		}
-		return address.ReplaceAllString(v, "worker")
+		return versions.ReplaceAllString(address.ReplaceAllString(v, "worker"), "")
 	}
 	return v
 }

@@ -10,7 +10,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -47,10 +49,12 @@ type Options struct {
 type Stack struct {
 	script string
 	dir    string
-	env    []string // the script's whole environment
 	log    io.Writer
 	urls   map[string]string
 	guard  *guard // nil when the stack was attached to
+
+	mu  sync.Mutex
+	env []string // the script's whole environment
 }
 
 // Start brings up services in a stack of its own with free ports. The stack keeps its data in dir and ends with this
@@ -200,6 +204,13 @@ func (s *Stack) Keytab(user string) string {
 // Krb5Conf returns Kerberos' configuration for clients of the stack.
 func (s *Stack) Krb5Conf() string { return s.urls["KRB5_CONFIG"] }
 
+// Set gives a variable of the script another value. It counts from the next start of the service that it is of.
+func (s *Stack) Set(name, value string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.env = append(slices.Clone(s.env), name+"="+value) // the last one counts
+}
+
 // Down stops all services; with wipe it does so at once and removes the data. It is the last call of a stack.
 func (s *Stack) Down(ctx context.Context, wipe bool) error {
 	var err error
@@ -279,7 +290,9 @@ func (s *Stack) command(ctx context.Context, verb string, args ...Service) *exec
 	for _, a := range args {
 		cmd.Args = append(cmd.Args, string(a))
 	}
+	s.mu.Lock()
 	cmd.Env = s.env
+	s.mu.Unlock()
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 5 * time.Second
 	return cmd

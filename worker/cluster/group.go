@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+
+	"github.com/sluice-connect/sluice/worker/store"
 )
 
 // group is what Kafka's coordinator says of the cluster's group.
@@ -19,20 +21,34 @@ type group struct {
 }
 
 func (m *Membership) describe(ctx context.Context) (group, error) {
+	return describe(ctx, m.cfg.Client, m.cfg.GroupID, m.cfg.Store.Topic())
+}
+
+// Inspect tells which workers are in a group, without joining it. It is an error that explains itself when the group is in use by
+// others: consumers, or workers of Kafka Connect.
+func Inspect(ctx context.Context, client *store.Client, groupID, topic string) (workers []string, err error) {
+	g, err := describe(ctx, client, groupID, topic)
+	if err != nil {
+		return nil, err
+	}
+	return g.members, g.fit(groupID, topic)
+}
+
+func describe(ctx context.Context, client *store.Client, groupID, topic string) (group, error) {
 	var r kafka.DescribeConsumerGroupsResult
-	err := m.cfg.Client.Admin(func(a *kafka.AdminClient) (err error) {
+	err := client.Admin(func(a *kafka.AdminClient) (err error) {
 		timeout := 10 * time.Second
 		if d, ok := ctx.Deadline(); ok {
 			timeout = max(time.Until(d), time.Millisecond)
 		}
-		r, err = a.DescribeConsumerGroups(ctx, []string{m.cfg.GroupID}, kafka.SetAdminRequestTimeout(timeout))
+		r, err = a.DescribeConsumerGroups(ctx, []string{groupID}, kafka.SetAdminRequestTimeout(timeout))
 		return err
 	})
 	if err == nil && len(r.ConsumerGroupDescriptions) == 0 {
 		err = context.DeadlineExceeded // the library does not say so
 	}
 	if err != nil {
-		return group{}, fmt.Errorf("describe group %s: %w", m.cfg.GroupID, err)
+		return group{}, fmt.Errorf("describe group %s: %w", groupID, err)
 	}
 	d := r.ConsumerGroupDescriptions[0]
 	g := group{stable: d.State == kafka.ConsumerGroupStateStable}
@@ -42,7 +58,7 @@ func (m *Membership) describe(ctx context.Context) (group, error) {
 	}
 	for _, member := range d.Members {
 		for _, tp := range member.Assignment.TopicPartitions {
-			if *tp.Topic != m.cfg.Store.Topic() {
+			if *tp.Topic != topic {
 				g.topic = *tp.Topic
 			}
 		}

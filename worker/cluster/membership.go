@@ -42,7 +42,7 @@ type Membership struct {
 	wanted   bool // want has been set
 	err      error
 	polled   [2]time.Time // when polls began: a while ago and more than that
-	assessed time.Time    // when the lease was last looked at while it was bad
+	assessed time.Time    // when something was last done about the lease
 }
 
 // Join makes this process a member of the cluster. It returns when the group has been found fit, before the member has its place:
@@ -156,6 +156,15 @@ func (m *Membership) URL(id string) string {
 
 // Members are the workers that have told of themselves, by ID; some may have gone.
 func (m *Membership) Members() map[string]Member { return m.cfg.Store.Members() }
+
+// Present asks Kafka which workers are in the group.
+func (m *Membership) Present(ctx context.Context) ([]string, error) {
+	g, err := m.describe(ctx)
+	if err == nil {
+		err = g.err
+	}
+	return g.members, err
+}
 
 // Leading tells whether this worker leads the cluster.
 func (m *Membership) Leading() bool {
@@ -302,12 +311,13 @@ func (m *Membership) watch() {
 	until := m.lease.expires().Add(-m.grace())
 	good := now.Before(until)
 	lapsed := m.active && !good
-	returned := !m.active && good && m.err == nil
-	worried := m.active && m.joining && now.After(until.Add(-m.grace())) && now.Sub(m.assessed) > m.cfg.HeartbeatInterval
+	rested := now.Sub(m.assessed) > m.cfg.HeartbeatInterval
+	returned := !m.active && good && m.err == nil && rested
+	worried := m.active && m.joining && now.After(until.Add(-m.grace())) && rested
 	if lapsed {
 		m.active, m.settled = false, false
 	}
-	if worried {
+	if worried || returned {
 		m.assessed = now
 	}
 	m.mu.Unlock()

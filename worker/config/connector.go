@@ -26,8 +26,8 @@ var (
 	HeaderConverter   = connectors.ClassName("header.converter", "Converter of record headers; the worker's where none is given. A sink gets headers as they are, or, where the converter is not SimpleHeaderConverter, StringConverter or ByteArrayConverter, the text of what it read.", common, low, short, connectors.Display("Header converter class"))
 	HeaderVer         = connectors.String("header.converter.plugin.version", "Accepted; converters have the version of the worker.", common, low, short, connectors.Display("Header converter version"))
 
-	Transforms   = connectors.List("transforms", "Aliases of transformations.", connectors.Default(""), connectors.Group("Transforms"), connectors.InOrder(12), low, connectors.WithWidth(connectors.WidthLong), connectors.Display("Transforms"), connectors.Check("no transformations", notYet("transformations")))
-	Predicates   = connectors.List("predicates", "Aliases of predicates for transformations.", connectors.Default(""), connectors.Group("Predicates"), connectors.InOrder(13), low, connectors.WithWidth(connectors.WidthLong), connectors.Display("Predicates"))
+	Transforms   = connectors.List("transforms", "Aliases of the transformations that records pass, in this order.", connectors.Default(""), connectors.Group("Transforms"), connectors.InOrder(12), low, connectors.WithWidth(connectors.WidthLong), connectors.Display("Transforms"), distinctAliases("transformation"))
+	Predicates   = connectors.List("predicates", "Aliases of the predicates that transformations may name.", connectors.Default(""), connectors.Group("Predicates"), connectors.InOrder(13), low, connectors.WithWidth(connectors.WidthLong), connectors.Display("Predicates"), distinctAliases("predicate"))
 	ActionReload = connectors.String("config.action.reload", "What to do when a value from outside changes: restart or none.", connectors.Default("restart"), common, connectors.InOrder(14), low, connectors.Display("Reload Action"), connectors.Check("[none, restart]", oneOf("none", "restart")))
 
 	RetryTimeout = connectors.Long("errors.retry.timeout", "Longest time in milliseconds that a failed operation is tried again; -1 is without end.", connectors.Default("0"), handling, connectors.Display("Retry Timeout for Errors"), connectors.Ignored(noRetries))
@@ -72,6 +72,12 @@ func ValidateSink(raw map[string]string) []connectors.ConfigValue {
 		values[i].Errors = append(values[i].Errors, message)
 	}
 	list := Split(raw["topics"])
+	switch all := elements(raw["topics"]); {
+	case len(all) > len(unique(all)):
+		add("topics", "Configuration 'topics' values must not be duplicated.")
+	case slices.Contains(all, ""):
+		add("topics", "Configuration 'topics' values must not be empty.")
+	}
 	regex := strings.TrimSpace(raw["topics.regex"])
 	switch {
 	case len(list) == 0 && regex == "":
@@ -93,6 +99,20 @@ func ValidateSink(raw map[string]string) []connectors.ConfigValue {
 	}
 	return values
 }
+
+// elements cuts a list at its commas and drops nothing but blanks.
+func elements(list string) []string {
+	if strings.TrimSpace(list) == "" {
+		return nil
+	}
+	all := strings.Split(list, ",")
+	for i := range all {
+		all[i] = strings.TrimSpace(all[i])
+	}
+	return all
+}
+
+func unique(list []string) []string { return slices.Compact(slices.Sorted(slices.Values(list))) }
 
 // Split cuts a list at its commas and drops blanks and empty elements.
 func Split(list string) []string {
@@ -145,13 +165,16 @@ func oneOf(values ...string) func(string) error {
 	}
 }
 
-func notYet(what string) func(string) error {
-	return func(v string) error {
-		if strings.TrimSpace(v) == "" {
-			return nil
+// distinctAliases accepts lists in which no alias stands twice.
+func distinctAliases(what string) connectors.KeyOption {
+	return connectors.Check("unique "+what+" aliases", func(v string) error {
+		aliases := strings.Split(v, ",")
+		slices.Sort(aliases)
+		if len(slices.Compact(slices.Clone(aliases))) < len(aliases) {
+			return errors.New("Duplicate alias provided.")
 		}
-		return errors.New(what + " are not supported by this version of sluice; remove the key, or records would arrive unchanged")
-	}
+		return nil
+	})
 }
 
 // taskWeight is sluice's own: Kafka Connect counts tasks. It is not among the keys of SinkDef, which are those that Kafka Connect lists.
@@ -194,12 +217,23 @@ func Notes(raw map[string]string, sink []connectors.KeyDef) []string {
 		switch {
 		case ok && why != "":
 			notes = append(notes, "configuration "+key+" has no effect: "+why)
-		case ok, key == "task.class", key == taskWeight.Name(), hasPrefix(key, "key.converter.", "value.converter.", "header.converter.", "consumer.override.", "producer.override.", "admin.override."):
+		case ok, ofAlias(raw, key), key == "task.class", key == taskWeight.Name(), hasPrefix(key, "key.converter.", "value.converter.", "header.converter.", "consumer.override.", "producer.override.", "admin.override."):
 		default:
 			notes = append(notes, "configuration "+key+" is known neither to sluice nor to the plugin and has no effect")
 		}
 	}
 	return notes
+}
+
+// ofAlias says whether a key belongs to a transformation or predicate whose alias is declared.
+func ofAlias(raw map[string]string, key string) bool {
+	for _, list := range []string{Transforms.Name(), Predicates.Name()} {
+		after, ok := strings.CutPrefix(key, list+".")
+		if ok && slices.ContainsFunc(Split(raw[list]), func(alias string) bool { return strings.HasPrefix(after, alias+".") }) {
+			return true
+		}
+	}
+	return false
 }
 
 func hasPrefix(s string, prefixes ...string) bool {

@@ -25,12 +25,15 @@ func TestValidateSink(t *testing.T) {
 		{"both", map[string]string{"topics.regex": "a.*"}, []string{"topics: topics and topics.regex are mutually exclusive", "topics.regex: topics and topics.regex"}},
 		{"bad regex", map[string]string{"topics": "", "topics.regex": "a("}, []string{"topics.regex: Invalid value a( for configuration topics.regex: Invalid regex"}},
 		{"dead letters among the topics", map[string]string{"errors.deadletterqueue.topic.name": "b"}, []string{"topics: The DLQ topic 'b' may not be included"}},
+		{"no name", map[string]string{"name": " "}, []string{"name: Invalid value  for configuration name: String may not be empty"}},
+		{"topic of no name", map[string]string{"topics": "a,,c"}, []string{"topics: Configuration 'topics' values must not be empty."}},
+		{"topic twice", map[string]string{"topics": "a, c ,a"}, []string{"topics: Configuration 'topics' values must not be duplicated."}},
 		{"tasks", map[string]string{"tasks.max": "0"}, []string{"tasks.max: Invalid value 0 for configuration tasks.max: Value must be at least 1"}},
 		{"spelling of tolerance", map[string]string{"errors.tolerance": "NONE"}, []string{"errors.tolerance: Invalid value NONE for configuration errors.tolerance: String must be one of: none, all"}},
 		{"reload", map[string]string{"config.action.reload": "maybe"}, []string{"config.action.reload: Invalid value maybe for configuration config.action.reload: String must be one of: none, restart"}},
 		{"more replicas than a short holds", map[string]string{"errors.deadletterqueue.topic.replication.factor": "99999"}, []string{"errors.deadletterqueue.topic.replication.factor: Invalid value 99999 for configuration errors.deadletterqueue.topic.replication.factor: Not a number of type SHORT"}},
 		{"control character", map[string]string{"name": "a\x01b"}, []string{"name: Invalid value a\x01b for configuration name: String may not contain control sequences but had the following ASCII chars: 1"}},
-		{"transformations", map[string]string{"transforms": "x"}, []string{"transforms: Invalid value x for configuration transforms: transformations are not supported"}},
+		{"transformations", map[string]string{"transforms": "x, y ,x"}, []string{"transforms: Invalid value [x, y, x] for configuration transforms: Duplicate alias provided."}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			raw := map[string]string{}

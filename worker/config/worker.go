@@ -31,8 +31,9 @@ var (
 	offsetTopic       = connectors.String("offset.storage.topic", "Topic for the offsets of source connectors. Accepted; sluice runs sinks, whose offsets are those of their consumer groups.", connectors.Default(""))
 	assignmentTopic   = connectors.String("assignment.storage.topic", "Topic on which workers meet and that holds the placement of tasks; compacted, one partition. Not known to Kafka Connect; by default the name of the configuration topic with -assignment behind it.", connectors.Default(""))
 
-	pluginPath     = connectors.List("plugin.path", "Folders that hold plugin binaries. Java plugins in them are passed over.", connectors.Default(""))
-	overridePolicy = connectors.String("connector.client.config.override.policy", "Whether connectors may set consumer.override.* keys: All or None.", connectors.Default("All"))
+	pluginPath      = connectors.List("plugin.path", "Folders that hold plugin binaries. Java plugins in them are passed over.", connectors.Default(""))
+	overridePolicy  = connectors.String("connector.client.config.override.policy", "Which consumer.override.* keys connectors may set: All, None, Allowlist, or Principal (sasl.jaas.config, sasl.mechanism, security.protocol).", connectors.Default("All"), connectors.Check("[All, None, Allowlist, Principal]", checkOverridePolicy))
+	overrideAllowed = connectors.List("connector.client.config.override.allowlist", "Settings that connectors may set where the policy is Allowlist, without consumer.override.", connectors.Default(""))
 
 	flushInterval   = connectors.Millis("offset.flush.interval.ms", "Time between two commits of what is durable. Kafka Connect's default is a minute; a commit costs little here and bounds what is read again after a kill.", connectors.Default("1000"), connectors.AtLeast(1))
 	flushTimeout    = connectors.Millis("offset.flush.timeout.ms", "Time that a commit may take.", connectors.Default("5000"), connectors.AtLeast(1))
@@ -63,7 +64,7 @@ func WorkerDef() connectors.ConfigDef {
 		configTopic, configReplication, statusTopic, statusPartitions, statusReplication, offsetTopic, assignmentTopic,
 		listeners, adminListeners, advertisedHost, advertisedPort, advertisedListener, allowOrigin, allowMethods, headersConfig,
 		restExtensions, basicAuthFile, keystoreLocation, keystorePassword, keyPassword, truststoreLocation, truststorePassword, clientAuth, enabledProtocols,
-		pluginPath, overridePolicy,
+		pluginPath, overridePolicy, overrideAllowed,
 		flushInterval, flushTimeout, gracefulTimeout, rebalanceDelay, sessionTimeout, heartbeat, releaseTimeout, keyTTL, keyAlgorithm, topicTracking, topicReset,
 		taskMemory, fetchMemory, restartOn, restartBackoff, restartCrashes, pluginEnv, pluginMTLS, runDir, pluginIsolation)
 }
@@ -94,7 +95,7 @@ type Worker struct {
 	AllowMethods    string
 	ResponseHeaders string
 	PluginPath      []string
-	AllowOverrides  bool
+	Overrides       OverridePolicy
 
 	FlushInterval, FlushTimeout, GracefulTimeout time.Duration
 	RebalanceDelay, SessionTimeout               time.Duration
@@ -165,7 +166,7 @@ func ParseWorker(props map[string]string, log *slog.Logger) (Worker, error) {
 		AllowMethods:      allowMethods.Get(c),
 		ResponseHeaders:   headersConfig.Get(c),
 		PluginPath:        pluginPath.Get(c),
-		AllowOverrides:    !strings.EqualFold(overridePolicy.Get(c), "None"),
+		Overrides:         newOverridePolicy(overridePolicy.Get(c), overrideAllowed.Get(c)),
 		FlushInterval:     flushInterval.Get(c),
 		FlushTimeout:      flushTimeout.Get(c),
 		GracefulTimeout:   gracefulTimeout.Get(c),

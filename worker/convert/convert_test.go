@@ -19,7 +19,7 @@ func TestNew(t *testing.T) {
 		{name: "json by alias", class: " Json ", props: map[string]string{"schemas.enable": " False "}, payload: connectors.PayloadJSON, direct: true},
 		{name: "json with schemas", class: "JsonConverter", payload: connectors.PayloadJSON},
 		{name: "json with odd switch", class: JSONClass, props: map[string]string{"schemas.enable": "maybe"}, wantErr: "schemas.enable"},
-		{name: "json with odd decimals", class: JSONClass, props: map[string]string{"decimal.format": "x"}, wantErr: "String must be one of (case insensitive): BASE64, NUMERIC"},
+		{name: "json with odd decimals", class: JSONClass, props: map[string]string{"decimal.format": "x"}, wantErr: "String must be one of (case insensitive): NUMERIC, BASE64"},
 		{name: "json with a schema that is none", class: JSONClass, props: map[string]string{"schema.content": "{"}, wantErr: "Failed to parse schema in converter config"},
 		{name: "json with an odd schema", class: JSONClass, props: map[string]string{"schema.content": "{}"}, wantErr: "Schema must contain 'type' field"},
 		{name: "string", class: StringClass, payload: connectors.PayloadString, direct: true},

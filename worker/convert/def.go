@@ -33,7 +33,7 @@ func checkType(use string) error {
 
 func checkDecimalFormat(format string) error {
 	if !strings.EqualFold(format, "BASE64") && !strings.EqualFold(format, "NUMERIC") {
-		return errors.New("String must be one of (case insensitive): BASE64, NUMERIC")
+		return errors.New("String must be one of (case insensitive): NUMERIC, BASE64")
 	}
 	return nil
 }

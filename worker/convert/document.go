@@ -34,11 +34,10 @@ func (k kind) String() string { return nodeTypes[k] }
 
 // node is a value of a JSON document, as Jackson's tree has it.
 type node struct {
-	kind   kind
-	raw    []byte // the text of a scalar, of a string without its quotes
-	items  []node // of an array, and the values of an object
-	names  []string
-	source []byte // the text as it stands in the document
+	kind  kind
+	raw   []byte // the text of a scalar, of a string without its quotes
+	items []node // of an array, and the values of an object
+	names []string
 }
 
 // parse makes a tree of a document that JSON has checked. Strings and numbers stay as they are written.
@@ -55,7 +54,6 @@ type parser struct {
 
 func (p *parser) value() node {
 	p.i = skipSpace(p.b, p.i)
-	from := p.i
 	n := node{}
 	switch p.b[p.i] {
 	case '{':
@@ -84,10 +82,7 @@ func (p *parser) value() node {
 	case '"':
 		n.kind, n.raw = text, p.text()
 	default:
-		for p.i < len(p.b) && !bytes.ContainsRune([]byte(",]} \t\r\n"), rune(p.b[p.i])) {
-			p.i++
-		}
-		n.raw = p.b[from:p.i]
+		n.raw = p.scalar()
 		switch n.raw[0] {
 		case 't', 'f':
 			n.kind = boolean
@@ -97,8 +92,68 @@ func (p *parser) value() node {
 			n.kind = number
 		}
 	}
-	n.source = p.b[from:p.i]
 	return n
+}
+
+// scalar reads a number or a word.
+func (p *parser) scalar() []byte {
+	from := p.i
+	for p.i < len(p.b) && p.b[p.i] > ' ' && p.b[p.i] != ',' && p.b[p.i] != ']' && p.b[p.i] != '}' {
+		p.i++
+	}
+	return p.b[from:p.i]
+}
+
+// skip passes over a value and gives its text.
+func (p *parser) skip() []byte {
+	p.i = skipSpace(p.b, p.i)
+	from := p.i
+	for depth := 0; ; {
+		switch p.b[p.i] {
+		case '{', '[':
+			depth++
+			p.i++
+		case '}', ']':
+			depth--
+			p.i++
+		case '"':
+			p.text()
+		case ',', ':', ' ', '\t', '\r', '\n':
+			p.i++
+			continue // within a container
+		default:
+			p.scalar()
+		}
+		if depth == 0 {
+			return p.b[from:p.i]
+		}
+	}
+}
+
+// envelope finds the two members of an envelope in a checked document; ok is false where it is none.
+func envelope(doc []byte) (schema, payload []byte, ok bool) {
+	if doc[0] != '{' {
+		return nil, nil, false
+	}
+	p := parser{b: doc, i: skipSpace(doc, 1)}
+	for doc[p.i] != '}' {
+		name := p.text()
+		if bytes.IndexByte(name, '\\') >= 0 {
+			name = []byte(unescape(name))
+		}
+		p.i = skipSpace(doc, p.i) + 1 // the colon
+		value := p.skip()
+		switch string(name) {
+		case "schema":
+			schema = value
+		case "payload":
+			payload = value
+		default:
+			return nil, nil, false
+		}
+		p.separator()
+	}
+	return schema, payload, schema != nil && payload != nil
 }
 
 // separator passes over a comma and the blanks around it.

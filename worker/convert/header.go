@@ -25,9 +25,6 @@ func (simpleHeader) ToConnect(b []byte) (*data.Schema, any, error) {
 	if b == nil {
 		return nil, nil, nil
 	}
-	s, v := parseText(strings.ToValidUTF8(string(b), "\uFFFD"))
+	s, v := data.ParseText(strings.ToValidUTF8(string(b), "\uFFFD"))
 	return s, v, nil
 }
-
-// parseText finds what a text stands for.
-func parseText(text string) (*data.Schema, any) { return data.Of(data.String), text }

@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"bytes"
 	"errors"
 
 	"github.com/sluice-connect/sluice/connectors"
@@ -13,6 +14,9 @@ type jsonConverter struct {
 	keepNulls bool // replace.null.with.default=false
 	content   *data.Schema
 	cache     generations[string, *data.Schema] // by the text of the schema
+
+	latest     *data.Schema
+	latestText []byte
 }
 
 var _ Converter = (*jsonConverter)(nil)
@@ -61,32 +65,38 @@ func (c *jsonConverter) ToConnect(b []byte) (*data.Schema, any, error) {
 	if err != nil {
 		return nil, nil, NotJSON(err)
 	}
-	n := &node{} // missing
-	if doc != nil {
-		n = parse(doc)
-	} else if start := skipSpace(b, 0); start < len(b) {
-		n.kind = null
+	if !c.schemas || c.content != nil {
+		n := &node{} // missing
+		if doc != nil {
+			n = parse(doc)
+		} else if skipSpace(b, 0) < len(b) {
+			n.kind = null
+		}
+		s := c.content
+		if !c.schemas {
+			s = nil
+		}
+		v, err := c.value(s, n)
+		return s, v, err
 	}
-	switch {
-	case !c.schemas:
-		v, err := c.value(nil, n)
-		return nil, v, err
-	case c.content != nil:
-		v, err := c.value(c.content, n)
-		return c.content, v, err
-	}
-	schema, payload := n.get("schema"), n.get("payload")
-	if n.kind != object || len(n.names) != 2 || schema == nil || payload == nil {
+	if doc == nil {
 		return nil, nil, data.Errorf(noEnvelope)
 	}
-	s, ok := c.cache.get(string(schema.source))
+	schema, payload, ok := envelope(doc)
 	if !ok {
-		if s, err = c.schemaOf(schema); err != nil {
-			return nil, nil, err
-		}
-		c.cache.put(string(schema.source), s)
+		return nil, nil, data.Errorf(noEnvelope)
 	}
-	v, err := c.value(s, payload)
+	s := c.latest
+	if !bytes.Equal(schema, c.latestText) { // most records have the schema of the one before
+		if s, ok = c.cache.get(string(schema)); !ok {
+			if s, err = c.schemaOf(parse(schema)); err != nil {
+				return nil, nil, err
+			}
+			c.cache.put(string(schema), s)
+		}
+		c.latest, c.latestText = s, append(c.latestText[:0], schema...)
+	}
+	v, err := c.value(s, parse(payload))
 	if err != nil {
 		return nil, nil, err
 	}

@@ -11,6 +11,7 @@ import (
 func (h *Herder) count(mine cluster.Work, began time.Time) {
 	w := h.metrics.Worker()
 	w.SetCounts(len(mine.Connectors), len(mine.Tasks))
+	w.SetCluster(h.members.Placement().Leader, !h.members.Settled())
 	if g := h.members.Generation(); g != h.placed {
 		h.placed = g
 		w.RebalanceDone(g, time.Since(began))

@@ -53,6 +53,7 @@ type Members interface {
 	LeaderURL() string
 	URL(worker string) string
 	Members() map[string]cluster.Member
+	Present(ctx context.Context) ([]string, error)
 	Settled() bool
 	Active() bool
 	Expires() time.Time

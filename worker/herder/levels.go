@@ -78,21 +78,30 @@ func (s setLevel) String() string {
 	return s.level.String()
 }
 
-// set gives a logger and its descendants a level and lists the names that have it now.
+// upper is the name of a level as log4j reads it.
+func upper(level string) string { return strings.ToUpper(strings.TrimSpace(level)) }
+
+// set gives a logger and its descendants a level and lists those that had another.
 func (l *Levels) set(name, level string) ([]string, error) {
-	value, ok := levelNames[strings.ToUpper(level)]
+	value, ok := levelNames[upper(level)]
 	if !ok {
 		return nil, &api.Error{Status: http.StatusNotFound, Message: "invalid log level '" + level + "'."}
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	at := l.now().UnixMilli()
-	changed := []string{name}
-	l.levels[name] = setLevel{level: value, off: value == levelNames["OFF"], at: &at}
-	for other := range l.levels {
-		if other != name && (name == root || strings.HasPrefix(other, name+".")) {
-			l.levels[other] = l.levels[name]
-			changed = append(changed, other)
+	to := setLevel{level: value, off: value == levelNames["OFF"], at: &at}
+	changed := []string{}
+	if is := l.find(name); is.level == value {
+		if _, has := l.levels[name]; !has {
+			l.levels[name] = setLevel{level: value, off: to.off} // what it had already, by its own name now
+		}
+	} else {
+		l.levels[name], changed = to, append(changed, name)
+	}
+	for other, is := range l.levels {
+		if other != name && is.level != value && (name == root || strings.HasPrefix(other, name+".")) {
+			l.levels[other], changed = to, append(changed, other)
 		}
 	}
 	slices.Sort(changed)
@@ -127,10 +136,10 @@ func (h *Herder) Logger(_ context.Context, name string) (api.LoggerLevel, error)
 // SetLogger gives a logger a level, on this worker or, through the config topic, on all.
 func (h *Herder) SetLogger(ctx context.Context, name, level string, everywhere bool) ([]string, error) {
 	if everywhere {
-		if _, ok := levelNames[strings.ToUpper(level)]; !ok {
+		if _, ok := levelNames[upper(level)]; !ok {
 			return nil, &api.Error{Status: http.StatusNotFound, Message: "invalid log level '" + level + "'."}
 		}
-		return nil, h.configs.PutLogger(ctx, name, strings.ToUpper(level))
+		return nil, h.configs.PutLogger(ctx, name, upper(level))
 	}
 	return h.levels.set(name, level)
 }

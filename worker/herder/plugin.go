@@ -3,7 +3,6 @@ package herder
 import (
 	"cmp"
 	"context"
-	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -13,13 +12,14 @@ import (
 	"github.com/sluice-connect/sluice/worker/config"
 	"github.com/sluice-connect/sluice/worker/convert"
 	"github.com/sluice-connect/sluice/worker/pluginhost"
+	"github.com/sluice-connect/sluice/worker/transform"
 )
 
 // pluginVersion is the key that asks for a version of the sink: one, or a range of them.
 const pluginVersion = "connector.plugin.version"
 
 // Plugins lists what connectors can be made of: the sinks found in plugin.path under each of their classes and, if asked,
-// the converters of the worker.
+// the transformations, predicates and converters of the worker.
 func (h *Herder) Plugins(ctx context.Context, connectorsOnly bool) ([]api.PluginInfo, error) {
 	if err := h.rescan(ctx); err != nil {
 		return nil, err
@@ -35,6 +35,9 @@ func (h *Herder) Plugins(ctx context.Context, connectorsOnly bool) ([]api.Plugin
 	}
 	slices.SortStableFunc(list, func(a, b api.PluginInfo) int { return cmp.Compare(a.Class, b.Class) }) // the highest version stays first
 	if !connectorsOnly {
+		for _, c := range transform.Classes() {
+			list = append(list, api.PluginInfo{Class: c.Name, Type: c.Kind.String(), Version: transform.Version})
+		}
 		for _, c := range convert.Classes() {
 			list = append(list, api.PluginInfo{Class: c, Type: "converter", Version: h.version})
 		}
@@ -47,6 +50,9 @@ func (h *Herder) Plugins(ctx context.Context, connectorsOnly bool) ([]api.Plugin
 
 // PluginConfig lists the keys of a plugin: of a sink its own first, then those that every sink connector has.
 func (h *Herder) PluginConfig(ctx context.Context, plugin, version string) ([]api.ConfigKeyInfo, error) {
+	if err := pluginhost.CheckVersionRange(version); err != nil {
+		return nil, &api.Error{Status: http.StatusBadRequest, Message: err.Error()}
+	}
 	p, err := h.find(ctx, plugin, version)
 	switch {
 	case err == nil:
@@ -54,13 +60,19 @@ func (h *Herder) PluginConfig(ctx context.Context, plugin, version string) ([]ap
 	case ctx.Err() != nil:
 		return nil, err
 	}
-	if _, def, ok := convert.Describe(plugin); ok {
-		return keyInfos(def.Keys()), nil
+	if class, ok := transform.Lookup(plugin); ok {
+		return transformKeys(class, version)
+	}
+	if class, def, ok := convert.Describe(plugin); ok {
+		if err := pluginhost.InVersionRange(class, h.version, version); err != nil {
+			return nil, &api.Error{Status: http.StatusBadRequest, Message: err.Error()}
+		}
+		return keyInfos(converterKeys(def)), nil
 	}
 	if _, def, ok := convert.DescribeHeader(plugin); ok {
-		return keyInfos(def.Keys()), nil
+		return keyInfos(converterKeys(def)), nil
 	}
-	if errors.Is(err, pluginhost.ErrNotFound) || len(h.host.Versions(plugin)) == 0 {
+	if len(h.host.Versions(plugin)) == 0 {
 		return nil, notFound("Unknown plugin " + plugin + ".")
 	}
 	return nil, &api.Error{Status: http.StatusBadRequest, Message: err.Error()} // the version
@@ -147,12 +159,21 @@ func (h *Herder) appendConverter(infos *api.ConfigInfos, cfg map[string]string, 
 	if !ok {
 		return
 	}
-	keys, values := def.Keys(), def.Validate(converterProps(cfg, prefix))
+	keys, values := converterKeys(def), def.Validate(converterProps(cfg, prefix))
 	for i := range keys {
 		keys[i].DisplayName = cmp.Or(keys[i].DisplayName, keys[i].Name)
 		keys[i].Name, values[i].Name = prefix+"."+keys[i].Name, prefix+"."+values[i].Name
 	}
 	h.appendInfos(infos, keys, values)
+}
+
+// converterKeys are the keys of a converter. Kafka Connect counts their places in a group from 0, unlike those of connectors.
+func converterKeys(def connectors.ConfigDef) []connectors.KeyDef {
+	keys := def.Keys()
+	for i := range keys {
+		keys[i].OrderInGroup--
+	}
+	return keys
 }
 
 // converterProps are the properties of the converter that a key of a connector names.

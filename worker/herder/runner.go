@@ -17,6 +17,7 @@ import (
 	"github.com/sluice-connect/sluice/worker/pluginhost"
 	"github.com/sluice-connect/sluice/worker/store"
 	"github.com/sluice-connect/sluice/worker/task"
+	"github.com/sluice-connect/sluice/worker/transform"
 )
 
 // diedWithin is how long after a failure a plugin process may take to answer or to end, to tell a crash from other failures.
@@ -371,6 +372,10 @@ func (h *Herder) taskConfig(r *taskRunner, d desired) (task.Config, error) {
 	if err != nil {
 		return task.Config{}, connectors.Misconfigured("starting task "+r.id.String(), err, "")
 	}
+	chain, err := transform.New(c)
+	if err != nil {
+		return task.Config{}, connectors.Misconfigured("starting task "+r.id.String(), err, "")
+	}
 	consumer, err := h.worker.ConsumerProps(c, h.log)
 	if err != nil {
 		return task.Config{}, connectors.Misconfigured("starting task "+r.id.String(), err, "")
@@ -389,8 +394,8 @@ func (h *Herder) taskConfig(r *taskRunner, d desired) (task.Config, error) {
 	return task.Config{
 		Connector: r.id.connector, ID: r.id.task,
 		Topics: config.Split(c["topics"]), TopicsRegex: c["topics.regex"],
-		Records: connectors.Format{Key: conv.key.Payload(), Value: conv.value.Payload()},
-		Key:     conv.key, Value: conv.value, Header: conv.header,
+		Records: task.Format(conv.key, conv.value, chain),
+		Key:     conv.key, Value: conv.value, Header: conv.header, Transform: chain,
 		Errors:   handling,
 		Consumer: consumer, CreditBytes: h.worker.TaskBuffer,
 		CommitInterval: h.worker.FlushInterval, CommitTimeout: h.worker.FlushTimeout, StopTimeout: h.worker.GracefulTimeout,

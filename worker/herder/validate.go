@@ -14,9 +14,11 @@ import (
 	"github.com/sluice-connect/sluice/worker/config"
 	"github.com/sluice-connect/sluice/worker/convert"
 	"github.com/sluice-connect/sluice/worker/pluginhost"
+	"github.com/sluice-connect/sluice/worker/transform"
 )
 
-// Validate checks a configuration for a plugin without using it.
+// Validate checks a configuration for a plugin without using it. If nothing else is wrong with what the plugin reads of it, the
+// plugin tries the connection, where it can.
 func (h *Herder) Validate(ctx context.Context, _ string, cfg map[string]string) (api.ConfigInfos, error) {
 	class := cfg["connector.class"]
 	if _, err := h.find(ctx, class, cfg[pluginVersion]); err != nil && class != "" {
@@ -24,11 +26,12 @@ func (h *Herder) Validate(ctx context.Context, _ string, cfg map[string]string) 
 			return api.ConfigInfos{}, &api.Elsewhere{URL: h.members.URL(id)}
 		}
 	}
-	return h.validate(ctx, cfg)
+	return h.validate(ctx, cfg, true)
 }
 
-// validate checks the keys that every sink connector has, then those of the plugin, in its own process.
-func (h *Herder) validate(ctx context.Context, cfg map[string]string) (api.ConfigInfos, error) {
+// validate checks the keys that every sink connector has, then those of the plugin, in its own process; with probe the
+// connection too.
+func (h *Herder) validate(ctx context.Context, cfg map[string]string, probe bool) (api.ConfigInfos, error) {
 	class := cfg["connector.class"]
 	if class == "" {
 		return api.ConfigInfos{}, &api.Error{
@@ -36,35 +39,57 @@ func (h *Herder) validate(ctx context.Context, cfg map[string]string) (api.Confi
 			Message: "Connector config {" + shown(cfg) + "} contains no connector type",
 		}
 	}
-	p, err := h.find(ctx, class, cfg[pluginVersion])
+	version, asked := cfg[pluginVersion]
+	if version = strings.TrimSpace(version); asked && version == "" {
+		version = "[]" // no version has no name, as Kafka Connect says
+	}
+	p, err := h.find(ctx, class, version)
+	if why := refusal(err); why != nil && h.elsewhere(class, version) == "" {
+		return api.ConfigInfos{}, why
+	}
 	if err != nil && ctx.Err() != nil {
 		return api.ConfigInfos{}, err
 	}
+	if err := config.CheckOverrides(cfg); err != nil {
+		return api.ConfigInfos{}, &api.Error{Status: http.StatusBadRequest, Message: err.Error()}
+	}
 	infos := api.ConfigInfos{Name: class}
 	values := config.ValidateSink(cfg)
-	if err != nil && h.elsewhere(class, cfg[pluginVersion]) == "" { // otherwise the plugin's own keys are checked when it starts
+	if err != nil && h.elsewhere(class, version) == "" { // otherwise the plugin's own keys are checked when it starts
 		blame(values, "connector.class", err)
 	}
 	if err := config.CheckTaskWeight(cfg); err != nil {
 		blame(values, "tasks.max", err)
 	}
-	if _, unfit := errors.AsType[*pluginhost.VersionError](err); unfit && h.elsewhere(class, cfg[pluginVersion]) == "" {
+	if _, unfit := errors.AsType[*pluginhost.VersionError](err); unfit && h.elsewhere(class, version) == "" {
 		blame(values, pluginVersion, err)
 	}
 	h.checkConverters(cfg, p, values)
-	h.checkOverrides(cfg, values)
 	h.appendInfos(&infos, h.complete(class, values), values)
+	h.appendTransforms(&infos, cfg)
 	if err == nil {
-		own, err := h.host.Validate(ctx, p, cfg, false)
+		own, err := h.host.Validate(ctx, p, cfg, probe)
 		if err != nil {
 			return api.ConfigInfos{}, fmt.Errorf("validating with plugin %s: %w", p.Name, err)
 		}
 		h.appendInfos(&infos, p.Config, own)
 	}
-	for _, side := range []string{"key", "value", "header"} {
+	for _, side := range []string{"header", "key", "value"} {
 		h.appendConverter(&infos, cfg, side)
 	}
+	h.checkOverrides(cfg, &infos)
 	return infos, nil
+}
+
+// refusal is the answer to a configuration without a plugin that could check it; nil where there is one, in whatever version.
+func refusal(err error) error {
+	if unknown, ok := errors.AsType[*api.Error](err); ok {
+		return unknown
+	}
+	if wrong, ok := errors.AsType[*pluginhost.RangeError](err); ok {
+		return &api.Error{Status: http.StatusBadRequest, Message: wrong.Why}
+	}
+	return nil
 }
 
 func blame(values []connectors.ConfigValue, key string, err error) {
@@ -85,7 +110,10 @@ func (h *Herder) find(ctx context.Context, class, version string) (pluginhost.Pl
 	if p, err = h.host.Find(class, version); err == nil || !errors.Is(err, pluginhost.ErrNotFound) {
 		return p, err
 	}
-	return pluginhost.Plugin{}, fmt.Errorf("Failed to find any class that implements Connector and which name matches %s, available connectors are: %s", class, h.classes())
+	return pluginhost.Plugin{}, &api.Error{
+		Status:  http.StatusBadRequest,
+		Message: "Failed to find any class that implements Connector and which name matches " + class + ", available connectors are: " + h.classes(),
+	}
 }
 
 // rescan looks at the plugin folders. What has come or gone shows in the status of connectors.
@@ -108,25 +136,41 @@ func (h *Herder) classes() string {
 // checkConverters refuses converters that are not known, and payloads that the sink does not take.
 func (h *Herder) checkConverters(cfg map[string]string, p pluginhost.Plugin, values []connectors.ConfigValue) {
 	unknown := func(key string, known func(string) bool) bool {
-		name := cfg[key]
-		if name == "" || known(name) {
+		name, given := cfg[key]
+		if name = strings.TrimSpace(name); !given || known(name) {
 			return false
 		}
 		blame(values, key, fmt.Errorf("Invalid value %s for configuration %s: Class %s could not be found.%s", name, key, name, registryHint(name)))
 		values[slices.IndexFunc(values, func(v connectors.ConfigValue) bool { return v.Name == key })].Value = nil
 		return true
 	}
+	chain, err := transform.New(cfg)
+	if err != nil {
+		chain = nil // its own keys say what is wrong
+	}
+	for _, key := range []string{"key.converter.plugin.version", "value.converter.plugin.version", "header.converter.plugin.version"} {
+		if wrong, ok := errors.AsType[*pluginhost.RangeError](pluginhost.CheckVersionRange(cfg[key])); ok {
+			blame(values, key, errors.New(wrong.Why))
+		}
+	}
 	for _, side := range []struct {
 		use      string
 		accepted []connectors.Payload
-	}{{"key", p.Keys}, {"value", p.Values}, {"header", nil}} {
+		made     transform.Use
+	}{{"key", p.Keys, chain.Key()}, {"value", p.Values, chain.Value()}, {"header", nil, transform.Use{}}} {
 		key := side.use + ".converter"
 		if unknown(key, func(name string) bool { _, _, ok := describe(key, name); return ok }) {
 			continue
 		}
 		made, err := h.converter(cfg, side.use)
-		if err == nil && len(side.accepted) > 0 && !slices.Contains(side.accepted, made.Payload()) {
-			err = fmt.Errorf("sink %s does not take %s; it takes %v", p.Name, made.Payload(), side.accepted)
+		if err == nil && len(side.accepted) > 0 {
+			payload := made.Payload()
+			if side.made.Changes {
+				payload = connectors.PayloadJSON
+			}
+			if !slices.Contains(side.accepted, payload) {
+				err = fmt.Errorf("sink %s does not take %s; it takes %v", p.Name, payload, side.accepted)
+			}
 		}
 		if err != nil && !h.blamedByKeys(cfg, key) {
 			blame(values, key, err)
@@ -152,21 +196,25 @@ func (h *Herder) blamedByKeys(cfg map[string]string, key string) bool {
 	return slices.ContainsFunc(def.Validate(converterProps(cfg, key)), func(v connectors.ConfigValue) bool { return len(v.Errors) > 0 })
 }
 
-// checkOverrides applies the policy for consumer.override.* keys.
-func (h *Herder) checkOverrides(cfg map[string]string, values []connectors.ConfigValue) {
-	var problems []string
-	for key := range cfg {
-		after, ok := strings.CutPrefix(key, "consumer.override.")
-		if ok && !h.worker.AllowOverrides {
-			problems = append(problems, "The 'None' policy does not allow '"+after+"' to be overridden in the connector configuration.")
+// checkOverrides says which settings of the connector's consumer cannot be carried over to librdkafka.
+func (h *Herder) checkOverrides(cfg map[string]string, infos *api.ConfigInfos) {
+	refused := h.worker.Overrides.Refused(cfg)
+	if _, err := h.worker.ConsumerProps(cfg, h.log); err != nil && len(refused) == 0 {
+		key := "consumer.override" // all of them, unless the message names one
+		for name := range cfg {
+			if after, ok := strings.CutPrefix(name, key+"."); ok && strings.Contains(err.Error(), after) {
+				key = name
+				break
+			}
 		}
+		refused = append(refused, connectors.ConfigError{Key: key, Message: err.Error()})
 	}
-	if _, err := h.worker.ConsumerProps(cfg, h.log); err != nil && len(problems) == 0 {
-		problems = append(problems, err.Error())
+	for _, e := range refused {
+		value := connectors.MaskedValue // of a key that no sink declares
+		h.appendInfos(infos,
+			[]connectors.KeyDef{{Name: e.Key, Type: connectors.TypeString, Importance: connectors.Medium, Width: connectors.WidthNone, Doc: "A setting of the connector's consumer."}},
+			[]connectors.ConfigValue{{Name: e.Key, Value: &value, Errors: []string{e.Message}, Visible: true}})
 	}
-	slices.Sort(problems)
-	i := slices.IndexFunc(values, func(v connectors.ConfigValue) bool { return v.Name == "name" })
-	values[i].Errors = append(values[i].Errors, problems...)
 }
 
 // appendInfos joins declarations and outcomes, in the order of the declarations.

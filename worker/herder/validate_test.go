@@ -25,10 +25,6 @@ func TestValidation(t *testing.T) {
 		{"right", b.connector("days"), nil},
 		{"alias", b.connector("days", "connector.class", "DiarySink"), nil},
 		{"plugin's name", b.connector("days", "connector.class", "diary"), nil},
-		{"unknown class", b.connector("days", "connector.class", "org.example.Nothing"), map[string]string{
-			"connector.class": "Failed to find any class that implements Connector and which name matches org.example.Nothing, available connectors are: " + diaryClass,
-		}},
-		{"path as class", b.connector("days", "connector.class", filepath.Join(s.plugins, "diary")), map[string]string{"connector.class": "Failed to find any class"}},
 		{"control character", b.connector("days", "name", "a\tb"), map[string]string{"name": "String may not contain control sequences but had the following ASCII chars: 9"}},
 		{"no topics", b.connector("days", "topics", ""), map[string]string{
 			"topics": "Must configure one of topics or topics.regex", "topics.regex": "Must configure one of topics or topics.regex",
@@ -40,9 +36,19 @@ func TestValidation(t *testing.T) {
 		{"no tasks", b.connector("days", "tasks.max", "0"), map[string]string{"tasks.max": "Value must be at least 1"}},
 		{"tasks in words", b.connector("days", "tasks.max", "many"), map[string]string{"tasks.max": "Not a number of type INT"}},
 		{"converter", b.connector("days", "value.converter", "org.example.Converter"), map[string]string{"value.converter": "org.example.Converter"}},
+		{"no converter", b.connector("days", "key.converter", " "), map[string]string{"key.converter": "Invalid value  for configuration key.converter: Class  could not be found."}},
+		{"no version", b.connector("days", "connector.plugin.version", " "), map[string]string{
+			"connector.class": "matches the version range [,], available versions: [1.0.0]", "connector.plugin.version": "matches the version range [,]",
+		}},
+		{"no range of a converter", b.connector("days", "key.converter.plugin.version", "(1"), map[string]string{"key.converter.plugin.version": "Unbounded range: (1"}},
 		{"payload", b.connector("days", "value.converter", "org.apache.kafka.connect.converters.ByteArrayConverter"), map[string]string{"value.converter": "does not take bytes"}},
-		{"transformations", b.connector("days", "transforms", "a"), map[string]string{"transforms": "not supported"}},
-		{"override", b.connector("days", "consumer.override.max.poll.interval.ms", "1"), map[string]string{"name": "The 'None' policy does not allow 'max.poll.interval.ms' to be overridden"}},
+		{"transformations", b.connector("days", "transforms", "a,b,a", "transforms.a.type", "RegexRouter", "transforms.a.regex", "(", "transforms.b.type", "HasHeaderKey"), map[string]string{
+			"transforms": "Invalid value [a, b, a] for configuration transforms: Duplicate alias provided.", "transforms.a.regex": "Unclosed group",
+			"transforms.a.replacement": `Missing required configuration "transforms.a.replacement"`, "transforms.b.type": "does not implement the Transformation interface",
+		}},
+		{"what a transformation makes is JSON", b.connector("days", "value.converter", "org.apache.kafka.connect.converters.ByteArrayConverter",
+			"transforms", "a", "transforms.a.type", "org.apache.kafka.connect.transforms.HoistField$Value", "transforms.a.field", "f"), map[string]string{}},
+		{"override", b.connector("days", "consumer.override.max.poll.interval.ms", "1"), map[string]string{"consumer.override.max.poll.interval.ms": "The 'None' policy does not allow 'max.poll.interval.ms' to be overridden"}},
 		{"plugin's key is missing", b.connector("days", "diary.folder", ""), map[string]string{"diary.folder": `Missing required configuration "diary.folder" which has no default value.`}},
 		{"plugin's key is wrong", b.connector("days", "diary.pages", "0"), map[string]string{"diary.pages": "Value must be at least 1"}},
 		{"everything", b.connector("", "topics", "", "tasks.max", "-1", "diary.folder", "", "diary.pages", "x", "errors.tolerance", "some"), map[string]string{
@@ -87,6 +93,33 @@ func TestValidation(t *testing.T) {
 	}
 	if names, err := w.Connectors(t.Context()); err != nil || len(names) != 0 {
 		t.Errorf("refused connectors were made: %v, %v", names, err)
+	}
+}
+
+// What no plugin can check is refused as a whole, as Kafka Connect refuses it, though that calls it its own fault.
+func TestValidationRefused(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	w, b := s.start(), newBook(t)
+	for _, tc := range []struct {
+		name string
+		cfg  map[string]string
+		want string
+	}{
+		{"unknown class", b.connector("days", "connector.class", "org.example.Nothing"), "Failed to find any class that implements Connector and which name matches org.example.Nothing, available connectors are: " + diaryClass},
+		{"path as class", b.connector("days", "connector.class", filepath.Join(s.plugins, "diary")), "Failed to find any class"},
+		{"no range of versions", b.connector("days", "connector.plugin.version", "[1"), "Unbounded range: [1"},
+		{"number that is none", b.connector("days", "consumer.override.max.poll.records", "x"), "Invalid value x for configuration consumer.override.max.poll.records: Not a number of type INT"},
+		{"boolean that is none", b.connector("days", "consumer.override.check.crcs", "maybe"), "Invalid value maybe for configuration consumer.override.check.crcs: Expected value to be either true or false"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if _, err := w.Validate(t.Context(), "", tc.cfg); status(err) != http.StatusBadRequest || !strings.HasPrefix(err.Error(), tc.want) {
+				t.Errorf("validating: %v", err)
+			}
+			if _, err := w.Create(t.Context(), api.CreateRequest{Name: "d", Config: tc.cfg}); status(err) != http.StatusBadRequest || !strings.HasPrefix(err.Error(), tc.want) {
+				t.Errorf("creating: %v", err)
+			}
+		})
 	}
 }
 

@@ -182,7 +182,7 @@ func (h *Herder) PatchConfig(ctx context.Context, name string, patch map[string]
 // check refuses what is wrong with a configuration, naming every wrong key. Masked passwords stand for the stored ones.
 func (h *Herder) check(ctx context.Context, cfg, stored map[string]string) (map[string]string, error) {
 	cfg = config.Unmask(cfg, stored, h.passwords(cfg["connector.class"]))
-	infos, err := h.validate(ctx, cfg)
+	infos, err := h.validate(ctx, cfg, false)
 	if err != nil {
 		return nil, err
 	}

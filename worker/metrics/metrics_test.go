@@ -160,21 +160,22 @@ func TestWorkerMetrics(t *testing.T) {
 	w.TaskStarted(errors.New("no"))
 	w.TaskStarted(nil)
 	w.SetTaskStates("pages", map[string]int{"running": 2, "failed": 1})
-	w.RebalanceStarted()
+	w.SetCluster("worker1:8083", true)
 	w.RebalanceDone(7, 5*time.Millisecond)
 	got := scrape(t, r)
 	for series, want := range map[string]string{
-		`metrics_connector_count`:                                 "2",
-		`metrics_task_count`:                                      "5",
-		`metrics_connector_startup_success_total`:                 "1",
-		`metrics_task_startup_attempts_total`:                     "2",
-		`metrics_task_startup_failure_total`:                      "1",
-		`metrics_connector_running_task_count{connector="pages"}`: "2",
-		`metrics_connector_total_task_count{connector="pages"}`:   "3",
-		`rebalance_metrics_completed_rebalances_total`:            "1",
-		`rebalance_metrics_epoch`:                                 "7",
-		`rebalance_metrics_rebalance_max_time_ms`:                 "5",
-		`rebalance_metrics_rebalancing`:                           "0",
+		`metrics_connector_count`:                                                        "2",
+		`metrics_task_count`:                                                             "5",
+		`metrics_connector_startup_success_total`:                                        "1",
+		`metrics_task_startup_attempts_total`:                                            "2",
+		`metrics_task_startup_failure_total`:                                             "1",
+		`metrics_connector_running_task_count{connector="pages"}`:                        "2",
+		`metrics_connector_total_task_count{connector="pages"}`:                          "3",
+		`rebalance_metrics_completed_rebalances_total`:                                   "1",
+		`rebalance_metrics_epoch`:                                                        "7",
+		`rebalance_metrics_rebalance_max_time_ms`:                                        "5",
+		`rebalance_metrics_rebalancing`:                                                  "1",
+		`rebalance_metrics_leader_name{connect_protocol="sluice",leader="worker1:8083"}`: "1",
 	} {
 		if got["kafka_connect_connect_worker_"+series] != want {
 			t.Errorf("%s = %q, wanted %s", series, got["kafka_connect_connect_worker_"+series], want)

@@ -24,10 +24,12 @@ var (
 	descTaskSuccess       = workerDesc("metrics", "task_startup_success_total", "Starts of tasks that succeeded.")
 	descTaskFailure       = workerDesc("metrics", "task_startup_failure_total", "Starts of tasks that failed.")
 	descRebalances        = workerDesc("rebalance_metrics", "completed_rebalances_total", "Changes of the placement of connectors and tasks.")
-	descRebalancing       = workerDesc("rebalance_metrics", "rebalancing", "1 while this worker puts a new placement into effect.")
+	descRebalancing       = workerDesc("rebalance_metrics", "rebalancing", "1 while work is being placed or moves from one worker to another.")
 	descEpoch             = workerDesc("rebalance_metrics", "epoch", "Generation of the placement.")
 	descRebalanceAvg      = workerDesc("rebalance_metrics", "rebalance_avg_time_ms", "Average time to put a placement into effect, in ms.")
 	descRebalanceMax      = workerDesc("rebalance_metrics", "rebalance_max_time_ms", "Longest time to put a placement into effect, in ms.")
+	descSinceRebalance    = workerDesc("rebalance_metrics", "time_since_last_rebalance_ms", "Time since a placement was last put into effect, in ms.")
+	descLeader            = workerDesc("rebalance_metrics", "leader_name", "Always 1; the worker that leads and the protocol are labels, as Prometheus has no texts.", "leader", "connect_protocol")
 	descTotalTasks        = workerDesc("metrics", "connector_total_task_count", "Tasks of the connector on this worker.", "connector")
 	descTaskStates        = describeTaskStates()
 )
@@ -51,6 +53,8 @@ type Worker struct {
 	rebalance                      window
 
 	mu     sync.Mutex
+	leader string
+	since  time.Time                 // of the last rebalance
 	states map[string]map[string]int // connector → state → tasks
 }
 
@@ -92,13 +96,24 @@ func (w *Worker) SetTaskStates(connector string, states map[string]int) {
 	w.states[connector] = maps.Clone(states)
 }
 
-// RebalanceStarted says that a new placement is being put into effect.
-func (w *Worker) RebalanceStarted() { w.rebalancing.Store(1) }
+// SetCluster says who leads, and whether work is being placed or is on its way.
+func (w *Worker) SetCluster(leader string, rebalancing bool) {
+	var n int64
+	if rebalancing {
+		n = 1
+	}
+	w.rebalancing.Store(n)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.leader = leader
+}
 
 // RebalanceDone says that a placement is in effect.
 func (w *Worker) RebalanceDone(epoch int64, took time.Duration) {
-	w.rebalancing.Store(0)
 	w.rebalances.Add(1)
+	w.mu.Lock()
+	w.since = time.Now()
+	w.mu.Unlock()
 	w.epoch.Store(epoch)
 	w.rebalance.add(millis(took))
 }
@@ -134,6 +149,12 @@ func (w *Worker) Collect(ch chan<- prometheus.Metric) {
 	gauge(descRebalanceMax, highest)
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if !w.since.IsZero() {
+		gauge(descSinceRebalance, millis(time.Since(w.since)))
+	}
+	if w.leader != "" {
+		gauge(descLeader, 1, w.leader, "sluice")
+	}
 	for connector, states := range w.states {
 		total := 0
 		for _, s := range taskStates {

@@ -101,7 +101,7 @@ func (h *Host) Find(class, version string) (Plugin, error) {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	unfit := VersionError{Range: wanted.text}
+	unfit := VersionError{Range: wanted.String()}
 	for _, p := range h.list {
 		name, ok := p.answersTo(class)
 		switch {

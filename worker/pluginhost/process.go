@@ -94,11 +94,15 @@ func startProcess(ctx context.Context, h *Host, path, name, connector string) (*
 	defer cancelled()
 	client, err := p.connect()
 	if err != nil || ctx.Err() != nil {
+		killed := ctx.Err() == nil && p.run.killed(explainWithin)
 		p.expected.Store(true)
 		p.run.kill()
 		p.rpc.Kill()
 		if p.run.cmd != nil {
 			<-p.run.exited
+		}
+		if killed {
+			return nil, connectors.Retriable("starting plugin "+p.name, errors.New("somebody killed it while it started"), "")
 		}
 		return nil, p.startError(ctx, path, err)
 	}

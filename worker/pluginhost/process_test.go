@@ -3,6 +3,7 @@ package pluginhost
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -142,6 +143,32 @@ func TestDeaths(t *testing.T) {
 			t.Error("the same process")
 		}
 	})
+}
+
+// TestKilledWhileStarting tells a plugin that somebody kills from one that is none: it is worth another try.
+func TestKilledWhileStarting(t *testing.T) {
+	dir := t.TempDir()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	marker := filepath.Join(t.TempDir(), "die")
+	dropText(t, dir, "testing", fmt.Sprintf("#!/bin/sh\n[ -e '%s' ] && kill -9 $$\n%s=good exec '%s'\n", marker, roleKey, self))
+	h, _ := newHost(t, nil, dir)
+	p, err := h.FindCurrent(t.Context(), "testing", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(marker, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.Launch(t.Context(), p, "test"); connectors.CodeOf(err) != connectors.CodeRetriable || !strings.Contains(err.Error(), "somebody killed it") {
+		t.Errorf("error %v", err)
+	}
+	if err := os.Remove(marker); err != nil {
+		t.Fatal(err)
+	}
+	launch(t, h, "testing")
 }
 
 func TestPanicEndsTheTaskAlone(t *testing.T) {

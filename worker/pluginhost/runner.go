@@ -235,3 +235,19 @@ func (h *handshake) Read(p []byte) (int, error) {
 
 // Close implements io.Closer.
 func (h *handshake) Close() error { return nil }
+
+// killed says whether the process has ended by a signal that asks for that, of somebody else. It is asked before this worker kills it,
+// and waits a moment for a death that is not seen yet.
+func (r *processRunner) killed(within time.Duration) bool {
+	if r.cmd == nil {
+		return false
+	}
+	timer := time.NewTimer(within)
+	defer timer.Stop()
+	select {
+	case <-r.exited:
+		return strings.Contains(r.state, "signal: killed") || strings.Contains(r.state, "signal: terminated")
+	case <-timer.C:
+		return false
+	}
+}

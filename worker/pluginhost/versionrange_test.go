@@ -1,6 +1,9 @@
 package pluginhost
 
-import "testing"
+import (
+	"errors"
+	"testing"
+)
 
 func TestVersionRange(t *testing.T) {
 	tests := []struct {
@@ -38,9 +41,33 @@ func TestVersionRange(t *testing.T) {
 			}
 		})
 	}
-	for _, spec := range []string{"[1.0", "[5,4]", "[", "]", "()", "(1.0)", "[1,2,3]", "[1,2]x", "[1,2][3"} {
+	for _, spec := range []string{"[1.0", "[5,4]", "[", "]", "()", "(1.0)", "[1,1)", "[3,4],[1,2]", "[1,3],[2,4]", "[1,2]x", "[1,2][3"} {
 		if _, err := parseVersionRange(spec); err == nil || err.Error() != "Invalid version specification: "+spec {
 			t.Errorf("%s: error %v", spec, err)
 		}
+	}
+}
+
+// Kafka Connect 4.3.1 shows ranges, and what is wrong with them, in these words.
+func TestVersionRangeText(t *testing.T) {
+	for spec, want := range map[string]string{
+		"4.3": "[4.3,4.3]", " x y ": "[x y,x y]", "[1],[2]": "[1,1],[2,2]", "1,2": "[1,2]", "[1,2], [3,4)": "[1,2],[3,4)",
+		"(,)": "(,)", "[]": "[,]", "latest": "",
+	} {
+		if r, err := parseVersionRange(spec); err != nil || r.String() != want {
+			t.Errorf("%q is shown as %q, %v; want %q", spec, r, err, want)
+		}
+	}
+	for spec, want := range map[string]string{
+		"[1": "Unbounded range: [1", "[2,1]": "Range defies version ordering: [2,1]", "(1)": "Single version must be surrounded by []: (1)",
+		"[1,3],[2,4]": "Ranges overlap: [1,3],[2,4]", "[1,2]x": "Only fully-qualified sets allowed in multiple set scenario: [1,2]x",
+	} {
+		_, err := parseVersionRange(spec)
+		if wrong, ok := errors.AsType[*RangeError](err); !ok || wrong.Why != want {
+			t.Errorf("%q: error %v; want %q", spec, err, want)
+		}
+	}
+	if err := InVersionRange("some.Converter", "4.3.1", "[]"); err == nil || err.Error() != "Plugin some.Converter not found that matches the version range [,], available versions: [4.3.1]" {
+		t.Errorf("no version at all: %v", err)
 	}
 }

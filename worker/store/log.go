@@ -220,6 +220,7 @@ func (l *topicLog) refresh(ctx context.Context) error {
 		if ctx.Err() != nil || !errors.As(err, &e) || !e.IsRetriable() && !movedLeader(e) {
 			return fmt.Errorf("ask for the end of topic %s: %w", l.topic, l.client.explain(err))
 		}
+		l.relearn(ctx)
 		select {
 		case <-time.After(20 * time.Millisecond):
 		case <-ctx.Done():
@@ -227,10 +228,23 @@ func (l *topicLog) refresh(ctx context.Context) error {
 	}
 }
 
+// relearn asks who leads the topic. The library asks by itself when it has failed to find the leader, and not when the leader says
+// that it is asked by an epoch of before, as after a restart of the broker: it would be asked so for ever.
+func (l *topicLog) relearn(ctx context.Context) {
+	timeout := time.Second
+	if d, ok := ctx.Deadline(); ok {
+		timeout = min(timeout, max(time.Until(d), time.Millisecond))
+	}
+	_ = l.client.Admin(func(a *kafka.AdminClient) error { // the next question tells whether it has helped
+		_, err := a.GetMetadata(&l.topic, false, int(timeout/time.Millisecond))
+		return err
+	})
+}
+
 // movedLeader tells of errors that pass when the brokers have agreed on who leads a partition, as of a topic just created.
 func movedLeader(e kafka.Error) bool {
 	switch e.Code() {
-	case kafka.ErrLeaderNotAvailable, kafka.ErrNotLeaderForPartition, kafka.ErrUnknownTopicOrPart, kafka.ErrUnknownPartition, kafka.ErrUnknownTopic:
+	case kafka.ErrFencedLeaderEpoch, kafka.ErrUnknownLeaderEpoch, kafka.ErrLeaderNotAvailable, kafka.ErrNotLeaderForPartition, kafka.ErrUnknownTopicOrPart, kafka.ErrUnknownPartition, kafka.ErrUnknownTopic:
 		return true
 	}
 	return false

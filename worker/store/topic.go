@@ -18,8 +18,13 @@ type Options struct {
 	// ReplicationFactor and Partitions are those of a topic that has to be created; -1 or 0 leaves them to the broker. The config and
 	// assignment topics have one partition whatever this says.
 	ReplicationFactor, Partitions int
-	Logger                        *slog.Logger
+	// ReadOnly opens nothing that is not there: the error is then ErrNoTopic.
+	ReadOnly bool
+	Logger   *slog.Logger
 }
+
+// ErrNoTopic says that a topic does not exist, and was not to be created.
+var ErrNoTopic = errors.New("there is no such topic")
 
 // kind is what the worker's properties call a topic.
 type kind struct {
@@ -46,6 +51,9 @@ func ensureTopic(ctx context.Context, o Options, k kind) (int, error) {
 	n, err := partitions(ctx, o, k)
 	if err != nil {
 		return 0, err
+	}
+	if n == 0 && o.ReadOnly {
+		return 0, fmt.Errorf("open topic %s (%s): %w", o.Topic, k.topicProperty, ErrNoTopic)
 	}
 	created := false
 	if n == 0 {

@@ -17,6 +17,7 @@ import (
 	"github.com/sluice-connect/sluice/worker/convert"
 	"github.com/sluice-connect/sluice/worker/deadletter"
 	"github.com/sluice-connect/sluice/worker/metrics"
+	"github.com/sluice-connect/sluice/worker/transform"
 )
 
 // Defaults of a configuration.
@@ -43,6 +44,7 @@ type Config struct {
 	// they are; otherwise JSON is checked, and other payloads pass. Header reads headers, where it is given and can refuse any.
 	Records            connectors.Format
 	Key, Value, Header convert.Converter
+	Transform          *transform.Chain // records pass it between the converters and the batch; nil: none
 
 	Errors Errors // what becomes of records that cannot be processed
 

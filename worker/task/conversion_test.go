@@ -37,12 +37,17 @@ func converted(cfg Config, key, value, header convert.Converter) Config {
 
 // seen is what a plugin got: a line for the common part of each batch that differs from the one before, and one for each record.
 type seen struct {
-	last  string
-	lines []string
+	topics bool // the common part tells the topic
+	last   string
+	lines  []string
 }
 
 func (s *seen) take(b *connectors.Batch) {
-	if common := fmt.Sprintf("keys %s values %s", b.KeySchema(), b.ValueSchema()); common != s.last {
+	common := fmt.Sprintf("keys %s values %s", b.KeySchema(), b.ValueSchema())
+	if s.topics {
+		common = b.Topic() + " " + common
+	}
+	if common != s.last {
 		s.last = common
 		s.lines = append(s.lines, common)
 	}

@@ -243,7 +243,11 @@ func (r *run) add(p *partition, m *kafka.Message) {
 		return
 	}
 	if r.convert != nil {
-		r.addConverted(p, m)
+		if r.convert.chain != nil {
+			r.addTransformed(p, m)
+		} else {
+			r.addConverted(p, m)
+		}
 		return
 	}
 	key, value := m.Key, m.Value
@@ -306,14 +310,18 @@ func (r *run) collect(p *partition, m *kafka.Message, c common, key, value []byt
 			r.firstRecord(p)
 		}
 	}
-	timestamp := int64(-1)
-	if m.TimestampType != kafka.TimestampNotAvailable {
-		timestamp = m.Timestamp.UnixMilli()
-	}
-	p.builder.Append(offset, timestamp, key, value, r.headers...)
+	p.builder.Append(offset, timestamp(m), key, value, r.headers...)
 	p.size += size
 	p.next = offset + 1
 	r.read++
+}
+
+// timestamp is that of a record in milliseconds, -1 where it has none.
+func timestamp(m *kafka.Message) int64 {
+	if m.TimestampType == kafka.TimestampNotAvailable {
+		return -1
+	}
+	return m.Timestamp.UnixMilli()
 }
 
 const (

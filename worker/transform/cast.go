@@ -10,7 +10,7 @@ import (
 )
 
 func castClasses() []*Class {
-	spec := connectors.List("spec", "Pairs of field and type, such as `size:int32,price:float64`, or one type for the whole value. Types are int8, int16, int32, int64, float32, float64, boolean and string; bytes become strings only.",
+	spec := connectors.List("spec", "Pairs of field and type, such as size:int32,price:float64, or one type for the whole value. Types are int8, int16, int32, int64, float32, float64, boolean and string; bytes become strings only.",
 		high(connectors.Required(), valid("pairs of field and type, or one type"))...)
 	return sides("Cast", "Gives fields, or the whole key or value, another type.", connectors.Define(spec, replaceNull), map[string]check{"spec": checkCasts},
 		func(s side, cfg connectors.Config) (Transformation, error) {

@@ -11,7 +11,8 @@ import (
 
 // Chain is the transformations of a connector, in their order.
 type Chain struct {
-	steps []step
+	steps      []step
+	key, value Use
 }
 
 // step is one transformation, and the predicate that says for which records it is meant.
@@ -52,6 +53,8 @@ func New(config map[string]string) (*Chain, error) {
 			return nil, err
 		}
 		c.steps = append(c.steps, s)
+		class, _ := Find(TransformationKind, s.class)
+		c.key, c.value = c.key.and(class.key), c.value.and(class.value)
 	}
 	return c, nil
 }
@@ -143,6 +146,26 @@ func (c *Chain) Apply(r *data.Record) (keep bool, err error) {
 	}
 	return true, nil
 }
+
+// Key is what the chain does with keys; without a chain it is nothing. A key that no step reads need not be a value of package
+// data: whatever it is, it is still there behind the chain, unless a step changes keys.
+func (c *Chain) Key() Use {
+	if c == nil {
+		return Use{}
+	}
+	return c.key
+}
+
+// Value is the same for values.
+func (c *Chain) Value() Use {
+	if c == nil {
+		return Use{}
+	}
+	return c.value
+}
+
+// Last is the class of the last step.
+func (c *Chain) Last() string { return c.steps[len(c.steps)-1].class }
 
 // Describe lists the steps in their order, for logs.
 func (c *Chain) Describe() []string {

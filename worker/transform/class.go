@@ -45,9 +45,19 @@ type Class struct {
 	Def  connectors.ConfigDef
 
 	checks map[string]check
+	key    Use // what it does with keys
+	value  Use // and with values
 	step   func(connectors.Config) (Transformation, error)
 	test   func(connectors.Config) (Predicate, error)
 }
+
+// Use is what a transformation does with keys or values.
+type Use struct {
+	Reads   bool // it looks into them
+	Changes bool // it may make others of them
+}
+
+func (u Use) and(o Use) Use { return Use{u.Reads || o.Reads, u.Changes || o.Changes} }
 
 // check says what is wrong with the value of a key, "" for nothing. Unlike the checks of a connector's keys it sees missing values.
 type check func(v given) string
@@ -153,10 +163,16 @@ func configError(message string) error {
 func sides(name, doc string, def connectors.ConfigDef, checks map[string]check, make func(side, connectors.Config) (Transformation, error)) []*Class {
 	var both []*Class
 	for _, s := range []side{keySide, valueSide} {
-		both = append(both, &Class{
+		c := &Class{
 			Name: javaPackage + name + "$" + s.String(), Doc: doc, Def: def, checks: checks,
 			step: func(cfg connectors.Config) (Transformation, error) { return make(s, cfg) },
-		})
+		}
+		if s == keySide {
+			c.key = Use{Reads: true, Changes: true}
+		} else {
+			c.value = Use{Reads: true, Changes: true}
+		}
+		both = append(both, c)
 	}
 	return both
 }

@@ -25,3 +25,6 @@
 // Package worker/data has records and values; package worker/task runs the chain between the converters; the herder lists
 // the classes and validates configurations with [Keys].
 package transform
+
+// Version is the version of Kafka Connect whose classes these are.
+const Version = "4.3.1"

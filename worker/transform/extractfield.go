@@ -11,7 +11,7 @@ import (
 func extractFieldClasses() []*Class {
 	field := connectors.String("field", "Name of the field, or path to it.", medium(connectors.Required())...)
 	syntax := connectors.String("field.syntax.version",
-		"`V1` takes the name of a field of the key or value. `V2` takes a path: dots lead into nested fields, and backticks enclose names that have dots, such as `` `foo.bar`.baz ``.",
+		"V1 takes the name of a field of the key or value. V2 takes a path: dots lead into nested fields, and backticks enclose names that have dots, such as `foo.bar`.baz.",
 		high(connectors.Default("V1"), valid("(case insensitive) [V1, V2]"))...)
 	return sides("ExtractField", "Puts a field in the place of the key or value.", connectors.Define(field, replaceNull, syntax),
 		map[string]check{"field.syntax.version": func(v given) string {

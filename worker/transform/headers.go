@@ -45,7 +45,7 @@ func (i *insertHeader) Apply(r *data.Record) (bool, error) {
 func headerFromClasses() []*Class {
 	fields := connectors.List("fields", "Names of the fields.", high(connectors.Required(), valid("names"))...)
 	names := connectors.List("headers", "Names of the headers, in the order of the fields.", high(connectors.Required(), valid("names"))...)
-	operation := connectors.String("operation", "`move` takes the fields out of the record, `copy` leaves them.", high(connectors.Required(), valid("[move, copy]"))...)
+	operation := connectors.String("operation", "move takes the fields out of the record, copy leaves them.", high(connectors.Required(), valid("[move, copy]"))...)
 	return sides("HeaderFrom", "Makes headers of fields.", connectors.Define(fields, names, operation, replaceNull),
 		map[string]check{"fields": nonEmptyList, "headers": nonEmptyList, "operation": oneOf("move", "copy")},
 		func(s side, cfg connectors.Config) (Transformation, error) {

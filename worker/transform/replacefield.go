@@ -8,9 +8,9 @@ import (
 )
 
 func replaceFieldClasses() []*Class {
-	exclude := connectors.List("exclude", "Fields to leave out; it goes before `include`.", medium(connectors.Default(""), valid("names"))...)
+	exclude := connectors.List("exclude", "Fields to leave out; it goes before include.", medium(connectors.Default(""), valid("names"))...)
 	include := connectors.List("include", "The only fields to keep, where any are named.", medium(connectors.Default(""), valid("names"))...)
-	renames := connectors.List("renames", "Pairs of old and new name, such as `foo:bar,abc:xyz`.", medium(connectors.Default(""), valid("pairs of names"))...)
+	renames := connectors.List("renames", "Pairs of old and new name, such as foo:bar,abc:xyz.", medium(connectors.Default(""), valid("pairs of names"))...)
 	return sides("ReplaceField", "Leaves fields out or gives them other names.", connectors.Define(exclude, include, renames, replaceNull),
 		map[string]check{"exclude": distinct(true), "include": distinct(true), "renames": func(v given) string {
 			if _, err := parseRenames(v.list()); err != nil {

@@ -14,29 +14,26 @@ const (
 	PredicatesKey = "predicates"
 )
 
-// Versions is what a configuration may ask for under plugin.version.
-type Versions struct {
-	Own   string                                 // the version of all classes
-	Check func(class, wanted string) (err error) // whether that will do
+// Surroundings is what there is beside the classes of this package.
+type Surroundings struct {
+	Fit     func(class, wanted, version string) error // says whether a version is what plugin.version asks for
+	Foreign func(class string) bool                   // says of a class that it is there, and neither a transformation nor a predicate
 }
 
 // Keys declares and validates what a connector's configuration says of its transformations and predicates, as Kafka Connect
-// does: for each alias a group with its class, the version of that and the class's own keys. foreign tells of classes that are
-// there and are neither.
-func Keys(config map[string]string, versions Versions, foreign func(class string) bool) ([]connectors.KeyDef, []connectors.ConfigValue) {
-	var k keys
-	k.versions, k.foreign, k.config = versions, foreign, config
+// does: for each alias a group with its class, the version of that and the class's own keys.
+func Keys(config map[string]string, around Surroundings) ([]connectors.KeyDef, []connectors.ConfigValue) {
+	k := keys{Surroundings: around, config: config}
 	k.all(TransformationKind, TransformsKey, "Transforms", "Transformation")
 	k.all(PredicateKind, PredicatesKey, "Predicates", "Predicate")
 	return k.defs, k.values
 }
 
 type keys struct {
-	versions Versions
-	foreign  func(string) bool
-	config   map[string]string
-	defs     []connectors.KeyDef
-	values   []connectors.ConfigValue
+	Surroundings
+	config map[string]string
+	defs   []connectors.KeyDef
+	values []connectors.ConfigValue
 }
 
 func (k *keys) all(kind Kind, key, group, noun string) {
@@ -74,10 +71,11 @@ func (k *keys) alias(kind Kind, prefix, alias, group, noun string) {
 
 	class := k.class(kind, typeDef.Name, noun, &typeValue)
 	if class != nil {
-		versionDef.Default, versionValue.Recommended = &k.versions.Own, []string{k.versions.Own}
+		version := Version
+		versionDef.Default, versionValue.Recommended = &version, []string{version}
 		if !asked {
-			versionValue.Value = &k.versions.Own
-		} else if err := k.versions.Check(class.Name, wanted); err != nil {
+			versionValue.Value = &version
+		} else if err := k.Fit(class.Name, wanted, version); err != nil {
 			typeValue.Errors = append(typeValue.Errors, err.Error())
 			versionValue.Errors = append(versionValue.Errors, err.Error())
 			class = nil
@@ -115,7 +113,7 @@ func (k *keys) class(kind Kind, key, noun string, value *connectors.ConfigValue)
 	if ok {
 		name = other.Name
 	}
-	if ok || k.foreign(name) {
+	if ok || k.Foreign(name) {
 		value.Value = &name
 		value.Errors = append(value.Errors, "Class class "+name+" does not implement the "+noun+" interface")
 		return nil

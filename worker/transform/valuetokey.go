@@ -7,10 +7,12 @@ import (
 
 func valueToKeyClasses() []*Class {
 	fields := connectors.List("fields", "Fields of the value that make the key.", high(connectors.Required(), valid("names"))...)
-	return whole("ValueToKey", "Makes a new key of fields of the value.", connectors.Define(fields, replaceNull), map[string]check{"fields": distinct(false)},
+	all := whole("ValueToKey", "Makes a new key of fields of the value.", connectors.Define(fields, replaceNull), map[string]check{"fields": distinct(false)},
 		func(cfg connectors.Config) (Transformation, error) {
 			return &valueToKey{fields: fields.Get(cfg), withDefault: replaceNull.Get(cfg)}, nil
 		})
+	all[0].key, all[0].value = Use{Changes: true}, Use{Reads: true}
+	return all
 }
 
 type valueToKey struct {

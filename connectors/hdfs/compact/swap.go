@@ -100,10 +100,13 @@ func (f *Folder) Swap(ctx context.Context, dir string, files []File, name string
 	if err := f.Store.Rename(ctx, j.Temp, j.Merged); err != nil {
 		return fmt.Errorf("putting %s into place: %w", j.Merged, err)
 	}
-	if err := f.finish(ctx, placed, j); err != nil {
+	if err := f.clean(ctx, j); err != nil {
 		return err
 	}
-	f.loose = nil // both have their places
+	if err := f.Store.RemoveAll(ctx, placed); err != nil {
+		return fmt.Errorf("removing %s: %w", placed, err)
+	}
+	f.loose = nil // both had their places
 	return nil
 }
 
@@ -202,15 +205,12 @@ func (f *Folder) record(ctx context.Context, id string, j journal) (placed strin
 	return placed, f.Store.Rename(ctx, temp, placed)
 }
 
-// finish removes what a merged file that is in place was made of.
-func (f *Folder) finish(ctx context.Context, placed string, j journal) error {
+// clean removes what a merged file that is in place was made of.
+func (f *Folder) clean(ctx context.Context, j journal) error {
 	for _, s := range j.Sources {
 		if err := f.Store.RemoveAll(ctx, s); err != nil {
 			return fmt.Errorf("removing %s, which is in %s too: %w", s, j.Merged, err)
 		}
-	}
-	if err := f.Store.RemoveAll(ctx, placed); err != nil {
-		return fmt.Errorf("removing %s: %w", placed, err)
 	}
 	return nil
 }
@@ -255,9 +255,15 @@ func (f *Folder) Recover(ctx context.Context) error {
 		case err != nil:
 			return fmt.Errorf("looking for %s: %w", j.Merged, err)
 		}
-		if err := f.finish(ctx, placed, j); err != nil {
+		if err := f.clean(ctx, j); err != nil {
 			return err
 		}
+		// Only the present writer knows that the merged file will not come any more, so only it may forget the journal.
+		away := path.Join(f.Temp, name)
+		if err := f.Store.Rename(ctx, placed, away); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("putting %s aside: %w", placed, err)
+		}
+		f.loose = append(f.loose, away)
 	}
 	return nil
 }

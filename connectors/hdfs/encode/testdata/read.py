@@ -1,12 +1,13 @@
 """Reads files of the HDFS sink, independently of it, and prints a JSON document for each record, in order.
 
-    read.py [--schema] FILE...
+    read.py [--schema] [--names] FILE...
 
 What a file is, its name says: .avro, .parquet, .json, .txt or .bin, the last three with .gz, .zst, .snappy or .deflate
 behind perhaps. Bytes are printed in base64, decimals as texts, dates as days, times and timestamps as milliseconds, NaN and
-infinities as texts. --schema prints the schema of each file before its records. Needs fastavro, pyarrow and cramjam.
+infinities as texts. --schema prints the schema of each file before its records, --names
+its name before that. Needs fastavro, pyarrow, cramjam and backports.zstd.
 """
-import base64, datetime, decimal, json, math, struct, sys
+import base64, datetime, decimal, gzip, json, math, struct, sys, zlib
 
 import cramjam, fastavro, pyarrow as pa, pyarrow.parquet as pq
 
@@ -45,10 +46,20 @@ def hadoop_snappy(data):
     return bytes(out)
 
 
+def streams(data):
+    out = bytearray()
+    while data:
+        d = zlib.decompressobj()
+        out += d.decompress(data) + d.flush()
+        assert d.eof, "the last stream has no end"
+        data = d.unused_data
+    return bytes(out)
+
+
 UNPACK = {
-    ".gz": lambda d: bytes(cramjam.gzip.decompress(d)),
+    ".gz": gzip.decompress,
     ".zst": lambda d: bytes(cramjam.zstd.decompress(d)),
-    ".deflate": lambda d: bytes(cramjam.zlib.decompress(d)),
+    ".deflate": streams,
     ".snappy": hadoop_snappy,
 }
 
@@ -65,8 +76,11 @@ def records(name, schema):
         with pq.ParquetFile(name) as f:
             if schema:
                 yield str(f.schema_arrow.remove_metadata())
+            columns = [f.schema.column(i) for i in range(len(f.schema))]
+            enums = [c.path for c in columns if c.logical_type.type == "ENUM"]  # which Arrow takes for bytes
             for batch in f.iter_batches():
-                yield from batch.to_pylist(maps_as_pydicts="strict")
+                for r in batch.to_pylist(maps_as_pydicts="strict"):
+                    yield {k: v.decode() if k in enums and v is not None else v for k, v in r.items()}
         return
     with open(name, "rb") as f:
         data = f.read()
@@ -79,7 +93,8 @@ def records(name, schema):
 
 
 if __name__ == "__main__":
-    args = [a for a in sys.argv[1:] if a != "--schema"]
-    for name in args:
+    for name in (a for a in sys.argv[1:] if not a.startswith("--")):
+        if "--names" in sys.argv:
+            print(json.dumps(name))
         for r in records(name, "--schema" in sys.argv):
             print(json.dumps(plain(r), ensure_ascii=False))

@@ -5,6 +5,15 @@ import (
 	"strings"
 )
 
+func cluster(h Herder, r *http.Request) (answer, error) {
+	info, err := h.Cluster(r.Context())
+	info.Workers = list(info.Workers)
+	for i := range info.Workers {
+		info.Workers[i].Plugins = list(info.Workers[i].Plugins)
+	}
+	return ok(info), err
+}
+
 func loggers(h Herder, r *http.Request) (answer, error) {
 	all, err := h.Loggers(r.Context())
 	if all == nil {
@@ -31,7 +40,7 @@ func setLogger(h Herder, r *http.Request) (answer, error) {
 	case *level == "":
 		return answer{}, badRequest("field level: expected the name of a level, such as INFO, found nothing")
 	}
-	cluster := strings.EqualFold(r.URL.Query().Get("scope"), "cluster")
+	cluster := strings.EqualFold(query(r).Get("scope"), "cluster")
 	changed, err := h.SetLogger(r.Context(), param(r, "logger"), *level, cluster)
 	if cluster {
 		return empty(http.StatusNoContent), err

@@ -1,0 +1,216 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sluice-connect/sluice/examples/stack"
+)
+
+// workload is a way to write the topic to HDFS.
+type workload struct {
+	name      string
+	converter string
+	format    string
+	flush     int // records of a file
+}
+
+var workloads = []workload{
+	{"json-100000", "json", "JsonFormat", 100_000},
+	{"json-10000", "json", "JsonFormat", 10_000},
+	{"string-100000", "string", "StringFormat", 100_000},
+}
+
+// runHDFS measures the HDFS sink: the rate from the state RUNNING until the last full file is committed, and CPU time and
+// memory of the worker and its plugin. What does not fill a file is not counted.
+func runHDFS(ctx context.Context, o options) error {
+	fmt.Println("starting Kafka and HDFS …")
+	s, err := stack.Start(ctx, filepath.Join(o.dir, "stack"), stack.Options{
+		Env: map[string]string{"STACK_REBALANCE_DELAY_MS": "0", "STACK_KAFKA_HEAP": "1g", "STACK_JAVA_OPTS": ""},
+		Log: os.Stderr,
+	}, stack.Kafka, stack.HDFS)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = s.Down(context.WithoutCancel(ctx), true) }()
+	fmt.Printf("producing %d records of %d bytes on %d partitions …\n", o.records, o.size, o.partitions)
+	if err := produce(ctx, s.KafkaBootstrap(), o); err != nil {
+		return err
+	}
+	p, err := startSluice(ctx, s.KafkaBootstrap(), o)
+	if err != nil {
+		return err
+	}
+	defer p.stop()
+	results := map[string][]result{}
+	for round := range o.rounds + 1 {
+		for _, w := range workloads {
+			r, err := measureHDFS(ctx, o, s, p, w, round)
+			if err != nil {
+				return fmt.Errorf("%s, round %d: %w", w.name, round, err)
+			}
+			note := "  (warm-up)"
+			if round > 0 {
+				results[w.name], note = append(results[w.name], r), ""
+			}
+			fmt.Printf("%-14s round %d: %8.0f records/s  %5.2f CPU s/million  %4d MB, %d MB of it the worker%s\n", w.name, round, r.rate, r.cpu, r.rss>>20, r.own>>20, note)
+		}
+	}
+	fmt.Printf("\n%d records of %d bytes, %d partitions, %d tasks, three datanodes; medians of %d rounds\n\n", o.records, o.size, o.partitions, o.partitions, o.rounds)
+	fmt.Println("| workload | records/s | CPU s per million | resident MB |")
+	fmt.Println("| --- | --- | --- | --- |")
+	for _, w := range workloads {
+		rs := results[w.name]
+		fmt.Printf("| %s | %.0f | %.2f | %d |\n", w.name,
+			median(rs, func(r result) float64 { return r.rate }), median(rs, func(r result) float64 { return r.cpu }),
+			int64(median(rs, func(r result) float64 { return float64(r.rss) }))>>20)
+	}
+	return nil
+}
+
+func measureHDFS(ctx context.Context, o options, s *stack.Stack, p *peer, w workload, round int) (result, error) {
+	ctx, cancel := context.WithTimeout(ctx, roundTimeout)
+	defer cancel()
+	name := fmt.Sprintf("%s-%d", w.name, round)
+	cfg := map[string]string{
+		"connector.class": "io.confluent.connect.hdfs.HdfsSinkConnector", "tasks.max": strconv.Itoa(o.partitions), "topics": topic,
+		"key.converter": "org.apache.kafka.connect.storage.StringConverter", "store.url": s.HDFSURL() + "/" + name,
+		"format.class": w.format, "flush.size": strconv.Itoa(w.flush),
+	}
+	maps.Copy(cfg, converters[w.converter])
+	want := 0 // records in full files
+	for i := range o.partitions {
+		n := o.records / o.partitions
+		if i < o.records%o.partitions {
+			n++
+		}
+		want += n / w.flush * w.flush
+	}
+	before := p.cpu()
+	began := time.Now()
+	if err := p.call(ctx, http.MethodPost, "/connectors", map[string]any{"name": name, "config": cfg}, nil); err != nil {
+		return result{}, err
+	}
+	running := p.waitRunning(ctx, name, o.partitions, began)
+	dir := "/" + name + "/topics/" + topic
+	var files []string
+	for {
+		n := 0
+		var err error
+		if files, n, err = committedRecords(ctx, s, dir); err != nil {
+			return result{}, err
+		}
+		if n >= want {
+			break
+		}
+		select {
+		case <-ctx.Done():
+			return result{}, fmt.Errorf("%d of %d records", n, want)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	took := time.Since(began) - running
+	r := result{rate: float64(want) / took.Seconds(), cpu: (p.cpu() - before) / float64(want) * 1e6, running: running}
+	r.rss, r.own = p.rss()
+	if err := p.call(ctx, http.MethodDelete, "/connectors/"+name, nil, nil); err != nil {
+		return result{}, err
+	}
+	if round == 0 {
+		return r, verifyHDFS(ctx, s, files, o.records, want)
+	}
+	return r, nil
+}
+
+func webHDFS(ctx context.Context, s *stack.Stack, path, op string) ([]byte, error) {
+	u := s.WebHDFSURL() + "/webhdfs/v1" + strings.ReplaceAll((&url.URL{Path: path}).EscapedPath(), "+", "%2B") + "?op=" + op
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u, nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err == nil && resp.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s of %s: %w: %s", op, path, errStatus, resp.Status)
+	}
+	return b, err
+}
+
+// committedRecords counts what the names of files say.
+func committedRecords(ctx context.Context, s *stack.Stack, dir string) (files []string, n int, err error) {
+	var list struct {
+		FileStatuses struct {
+			FileStatus []struct{ PathSuffix, Type string }
+		}
+	}
+	b, err := webHDFS(ctx, s, dir, "LISTSTATUS")
+	if err != nil {
+		if errors.Is(err, errStatus) { // not there yet
+			return nil, 0, nil
+		}
+		return nil, 0, err
+	}
+	if err := json.Unmarshal(b, &list); err != nil {
+		return nil, 0, err
+	}
+	for _, f := range list.FileStatuses.FileStatus {
+		if f.Type == "DIRECTORY" {
+			more, m, err := committedRecords(ctx, s, dir+"/"+f.PathSuffix)
+			if err != nil {
+				return nil, 0, err
+			}
+			files, n = append(files, more...), n+m
+			continue
+		}
+		part := strings.Split(strings.TrimSuffix(f.PathSuffix, filepath.Ext(f.PathSuffix)), "+")
+		if len(part) != 4 {
+			return nil, 0, fmt.Errorf("a file whose name says nothing: %s", f.PathSuffix)
+		}
+		first, err1 := strconv.Atoi(part[2])
+		last, err2 := strconv.Atoi(part[3])
+		if err := errors.Join(err1, err2); err != nil {
+			return nil, 0, err
+		}
+		files, n = append(files, dir+"/"+f.PathSuffix), n+last-first+1
+	}
+	return files, n, nil
+}
+
+// verifyHDFS reads all files and looks whether each record is there once.
+func verifyHDFS(ctx context.Context, s *stack.Stack, files []string, records, want int) error {
+	seen := make([]bool, records)
+	count := 0
+	slices.Sort(files)
+	for _, f := range files {
+		b, err := webHDFS(ctx, s, f, "OPEN")
+		if err != nil {
+			return err
+		}
+		for line := range bytes.Lines(b) {
+			if err := see(seen, line); err != nil {
+				return err
+			}
+			count++
+		}
+	}
+	if count != want {
+		return fmt.Errorf("%d records of %d are in the files", count, want)
+	}
+	return nil
+}

@@ -1,0 +1,125 @@
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/sluice-connect/sluice/worker/embedded/embeddedtest"
+)
+
+// rounds is how often a test does the same to a cluster: a few times, or as often as SLUICE_ROUNDS says.
+func rounds(t testing.TB, few int) int {
+	t.Helper()
+	if n, err := strconv.Atoi(os.Getenv("SLUICE_ROUNDS")); err == nil {
+		return n
+	}
+	return few
+}
+
+// Workers come and go under load; nothing is lost or stored twice, the tasks are spread evenly each time, and tasks that do not move
+// are not touched.
+func TestJoinAndLeave(t *testing.T) {
+	t.Parallel()
+	const tasks = 6
+	c := newCluster(t, embeddedtest.Start(t).Bootstrap(), tasks)
+	a := c.add()
+	c.healthy(a)
+	c.files("f", tasks, a)
+	c.spread("f", tasks, a)
+	c.send(2000)
+
+	began := time.Now()
+	b := c.add()
+	c.healthy(b)
+	up := time.Since(began)
+	c.spread("f", tasks, a, b)
+	t.Logf("a second worker is up after %s and has its share after %s", up, time.Since(began))
+	d := c.add()
+	c.healthy(d)
+	c.spread("f", tasks, a, b, d)
+	c.delivers("f", tasks)
+
+	// Any worker takes any request: what the leader has to do goes there, a restart to the owner of the task, and whoever was asked
+	// shows the outcome.
+	for _, m := range c.workers {
+		c.files("g", 3, m)
+		if err := get(m.url+"/connectors/g", nil); err != nil {
+			t.Errorf("created through %s: %v", m.id, err)
+		}
+		c.spread("g", 3, a, b, d)
+		for n := range 3 {
+			if err := request(http.MethodPost, fmt.Sprintf("%s/connectors/g/tasks/%d/restart", m.url, n), nil, nil); err != nil {
+				t.Errorf("restart through %s: %v", m.id, err)
+			}
+		}
+		if err := request(http.MethodDelete, m.url+"/connectors/g", nil, nil); err != nil {
+			t.Errorf("deletion through %s: %v", m.id, err)
+		}
+		if err := get(m.url+"/connectors/g", nil); err == nil {
+			t.Errorf("%s still shows what was deleted through it", m.id)
+		}
+	}
+
+	// Workers leave in order, the leader first. What each has goes on elsewhere within three seconds.
+	for _, rest := range [][]*member{{b, d}, {d}} {
+		leaver := c.leader()
+		if leaver == rest[len(rest)-1] {
+			rest = nil
+			for _, m := range c.workers {
+				if m != leaver && m.alive() {
+					rest = append(rest, m)
+				}
+			}
+		}
+		began := time.Now()
+		leaver.signal(syscall.SIGTERM)
+		gap := c.delivers("f", tasks)
+		t.Logf("the leader left in order: all partitions go on after %s", gap)
+		leaver.wait()
+		c.spread("f", tasks, c.alive()...)
+		t.Logf("evenly spread after %s", time.Since(began))
+		if gap > 10*time.Second {
+			t.Errorf("a gap of %s", gap)
+		}
+	}
+	c.finish("f")
+}
+
+// Workers are killed, leaders and followers, and come back: nothing is lost or stored twice.
+func TestKilledWorkers(t *testing.T) {
+	t.Parallel()
+	const tasks = 6
+	rng := seed(t)
+	c := newCluster(t, embeddedtest.Start(t).Bootstrap(), tasks, "session.timeout.ms", "4000", "heartbeat.interval.ms", "200")
+	for range 3 {
+		c.add()
+	}
+	c.healthy(c.workers...)
+	c.files("f", tasks, c.workers[0])
+	c.spread("f", tasks, c.workers...)
+	c.send(2000)
+	var longest time.Duration
+	for round := range rounds(t, 3) {
+		victim := c.workers[rng.IntN(len(c.workers))]
+		if rng.IntN(2) == 0 {
+			victim = c.leader()
+		}
+		leads := victim == c.leader()
+		time.Sleep(time.Duration(rng.IntN(500)) * time.Millisecond) // at any moment of the load
+		victim.kill()
+		gap := c.delivers("f", tasks)
+		longest = max(longest, gap)
+		c.spread("f", tasks, c.alive()...)
+		t.Logf("round %d: %s killed (leader: %t), all partitions go on after %s", round, victim.id, leads, gap)
+		victim.start()
+		c.healthy(victim)
+		c.spread("f", tasks, c.workers...)
+	}
+	t.Logf("the longest gap was %s", longest)
+	c.finish("f")
+}
