@@ -2,6 +2,7 @@ package hdfs
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 
@@ -26,9 +27,7 @@ func BenchmarkWrite(b *testing.B) {
 	} {
 		b.Run(tc.name, func(b *testing.B) {
 			set := map[string]string{"format.class": "JsonFormat", "flush.size": "1000000000", "sluice.buffer.bytes": "1073741824"}
-			for k, v := range tc.set {
-				set[k] = v
-			}
+			maps.Copy(set, tc.set)
 			w := openAt(b, inFolderOf(b, b.TempDir(), connectors.PayloadJSON, set), -1, newAcks())
 			b.ReportAllocs()
 			b.ResetTimer()

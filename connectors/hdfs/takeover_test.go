@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -152,9 +153,7 @@ func TestTakeOver(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			set := map[string]string{"partitioner.class": "DefaultPartitioner", "partition.field.name": ""}
-			for k, v := range tc.set {
-				set[k] = v
-			}
+			maps.Copy(set, tc.set)
 			b := byColor(t, set)
 			for name, text := range tc.logs {
 				b.mkdir("/d/logs/select-color/1")

@@ -32,7 +32,7 @@ func parseWAL(log []byte) (blocks []walBlock, whole bool, err error) {
 		return nil, false, errWAL
 	}
 	sync, rest := log[header:header+mark], log[header+mark:]
-	var block walBlock
+	var block walBlock //nolint:prealloc // nobody knows how many entries follow
 	begun := false
 	for len(rest) > 0 {
 		if len(rest) < 4 {
