@@ -235,7 +235,12 @@ func (w *writer) put(ctx context.Context, b *connectors.Batch, i int) error {
 // locate gives the folder of record i, below topics.dir, and its time. The bytes are valid until the next call.
 func (w *writer) locate(b *connectors.Batch, i int) (folder []byte, at int64, err error) {
 	now := int64(0)
-	if !w.set.partitioner.Fixed() {
+	if w.set.partitioner.Fixed() {
+		if w.open.recent != nil && w.open.topic == b.Topic() { // the same one again
+			return w.open.scratch, 0, nil
+		}
+		w.open.topic = b.Topic()
+	} else {
 		now = w.now().UnixMilli()
 	}
 	folder = append(append(w.open.scratch[:0], b.Topic()...), '/')
