@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -50,7 +51,8 @@ func observe(t *testing.T, backend string) *observer {
 			http.Error(w, `{"error":{"type":"closed_for_lunch","reason":"back soon"},"status":503}`, answer)
 			return
 		}
-		out, err := http.NewRequestWithContext(r.Context(), r.Method, backend+r.URL.RequestURI(), bytes.NewReader(body))
+		// It is carried out even if the client has given up.
+		out, err := http.NewRequestWithContext(context.WithoutCancel(r.Context()), r.Method, backend+r.URL.RequestURI(), bytes.NewReader(body))
 		if err != nil {
 			t.Error(err)
 			return
@@ -226,7 +228,7 @@ func TestElasticsearchSeen(t *testing.T) {
 	cfg := map[string]string{
 		"connector.class": "io.confluent.connect.elasticsearch.ElasticsearchSinkConnector", "tasks.max": "2", "topics": topic,
 		"connection.url": o.url, "max.retries": "-1", "behavior.on.malformed.documents": "ignore", "batch.size": "500",
-		"sluice.index.mappings": `{"properties":{"n":{"type":"long"}}}`, "retry.backoff.ms": "20",
+		"sluice.index.mappings": `{"properties":{"n":{"type":"long"}}}`, "retry.backoff.ms": "20", "read.timeout.ms": "30000",
 	}
 	p.create(name, 2, cfg)
 	p.stored(name, n)
