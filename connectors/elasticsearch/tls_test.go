@@ -124,7 +124,7 @@ func TestTLS(t *testing.T) {
 			}
 			server.StartTLS()
 			t.Cleanup(server.Close)
-			err := New().Probe(t.Context(), parse(t, server.URL, with(tc.set, "elastic.security.protocol", "SSL")))
+			err := New().Probe(t.Context(), parse(t, server.URL, with(tc.set, "elastic.security.protocol", "SSL", "connection.timeout.ms", "30000")))
 			if (err == nil) != (tc.bad == "") || err != nil && (!strings.Contains(err.Error(), tc.bad) || connectors.CodeOf(err) != connectors.CodeRetriable) {
 				t.Errorf("probe: %v, want %q", err, tc.bad)
 			}
