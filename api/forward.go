@@ -24,6 +24,7 @@ type Elsewhere struct {
 	URL string // of that worker, http://host:port
 }
 
+// Error says which worker it is.
 func (e *Elsewhere) Error() string { return "another worker has to serve this request: " + e.URL }
 
 // Peer is a Herder that is one of several.
@@ -86,7 +87,7 @@ func (a *Handler) forward(w http.ResponseWriter, r *http.Request, h Herder, to s
 		}
 		return fmt.Errorf("IO Error trying to forward REST request: %w", err)
 	}
-	defer resp.Body.Close() //nolint:errcheck // read to its end
+	defer resp.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxForwarded))
 	if err != nil {
 		return fmt.Errorf("IO Error trying to forward REST request: %w", err)

@@ -69,14 +69,16 @@ func (c checker) say(format string, args ...any) {
 
 // group says who is in the group; an error is why a worker cannot join it.
 func (c checker) group(ctx context.Context) error {
-	workers, err := cluster.Inspect(ctx, c.client, c.w.GroupID, c.w.AssignmentTopic)
+	seen, err := cluster.Inspect(ctx, c.client, c.w.GroupID, c.w.AssignmentTopic)
 	switch {
 	case err != nil:
 		c.say("group %s: a worker could not join now", c.w.GroupID)
-	case len(workers) == 0:
+	case seen.Foreign:
+		c.say("group %s: it is that of Kafka Connect's workers; a worker of sluice starts when all of them have left it", c.w.GroupID)
+	case len(seen.Workers) == 0:
 		c.say("group %s: nobody is in it; a worker would lead", c.w.GroupID)
 	default:
-		c.say("group %s: a worker would join %s", c.w.GroupID, strings.Join(workers, ", "))
+		c.say("group %s: a worker would join %s", c.w.GroupID, strings.Join(seen.Workers, ", "))
 	}
 	return err
 }

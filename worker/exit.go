@@ -138,7 +138,7 @@ func said(e *client.Error) string {
 	case e.Status == http.StatusUnauthorized:
 		return "the worker wants other credentials: give a name with --user or SLUICE_USER, and the password in SLUICE_PASSWORD"
 	case client.IsRebalancing(e):
-		return text + "\nTry again in a moment, or name all workers with --url: some changes are for the leader only."
+		return text + "\nTry again in a moment: the cluster is settling."
 	case e.Status >= http.StatusInternalServerError:
 		return fmt.Sprintf("%s\nThe log of the worker tells more (%d, %s).", text, e.Status, e.Request)
 	default:

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -24,14 +25,16 @@ func (m *Membership) describe(ctx context.Context) (group, error) {
 	return describe(ctx, m.cfg.Client, m.cfg.GroupID, m.cfg.Store.Topic())
 }
 
-// Inspect tells which workers are in a group, without joining it. It is an error that explains itself when the group is in use by
-// others: consumers, or workers of Kafka Connect.
-func Inspect(ctx context.Context, client *store.Client, groupID, topic string) (workers []string, err error) {
+// Inspect looks at a group without joining it. It is an error that explains itself when the group is in use by consumers.
+func Inspect(ctx context.Context, client *store.Client, groupID, topic string) (Inspection, error) {
 	g, err := describe(ctx, client, groupID, topic)
-	if err != nil {
-		return nil, err
+	switch {
+	case err != nil:
+		return Inspection{}, err
+	case g.err != nil:
+		return Inspection{Foreign: true}, nil
 	}
-	return g.members, g.fit(groupID, topic)
+	return Inspection{Workers: g.members}, g.fit(groupID, topic)
 }
 
 func describe(ctx context.Context, client *store.Client, groupID, topic string) (group, error) {
@@ -71,6 +74,28 @@ func describe(ctx context.Context, client *store.Client, groupID, topic string) 
 	}
 	slices.Sort(g.members)
 	return g, nil
+}
+
+// succeed looks whether a group that is of another kind is one that has been left, and takes its place. Kafka does not show the members
+// of such a group, but it only deletes groups that have none; and one that is not of consumers has no offsets that could be lost.
+func (m *Membership) succeed(ctx context.Context, g group) (group, error) {
+	err := store.NewGroups(m.cfg.Client).Delete(ctx, m.cfg.GroupID)
+	if e, ok := errors.AsType[kafka.Error](err); ok && e.Code() == kafka.ErrNonEmptyGroup {
+		return g, nil
+	}
+	if err != nil {
+		return group{}, err
+	}
+	m.log.Info("the group was another kind of workers', who have left it")
+	return m.describe(ctx)
+}
+
+// Inspection is what can be seen of a group without joining it.
+type Inspection struct {
+	Workers []string // of sluice
+	// Foreign tells that the group is of another kind, as that of Kafka Connect's workers. Whether they are still in it shows when a
+	// worker starts, which it does not while they are.
+	Foreign bool
 }
 
 // fit tells why a group cannot be joined.

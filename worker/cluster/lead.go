@@ -34,7 +34,7 @@ func (m *Membership) run(ctx context.Context) {
 
 		m.mu.Lock()
 		if !m.presume.IsZero() && !alone(m.cfg.Store.Placement(), m.id) {
-			m.presume = time.Time{} // somebody else presumed the same, and was earlier
+			m.presume, m.trust = time.Time{}, time.Time{} // somebody else presumed the same, and was earlier
 		}
 		presumes := time.Now().Before(m.presume) && m.wanted && !m.holds
 		m.leads = m.holds || presumes
@@ -89,7 +89,9 @@ func (m *Membership) resume(ctx context.Context) error {
 		return err
 	}
 	m.mu.Lock()
-	m.active = m.err == nil && time.Now().Before(m.lease.expires().Add(-m.grace()))
+	if m.active = m.err == nil && time.Now().Before(m.lease.expires().Add(-m.grace())); m.active {
+		m.trust = time.Time{}
+	}
 	m.mu.Unlock()
 	return nil
 }

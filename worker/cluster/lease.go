@@ -52,31 +52,28 @@ func (t traffic) answeredSince(then traffic) bool {
 // coordinator is what librdkafka calls its connection to the coordinator of the group.
 const coordinator = "GroupCoordinator"
 
-// read takes statistics. It tells whether the lease is longer now, and whether the group is changing and the client waits for its
-// part in it: for as long as that takes there are no heartbeats, and Kafka asks for none.
-func (l *lease) read(text string) (extended, joining bool, err error) {
+// read takes statistics. It tells whether the group is changing and the client waits for its part in it: for as long as that takes
+// there are no heartbeats, and Kafka asks for none.
+func (l *lease) read(text string) (joining bool, err error) {
 	var s statistics
 	if err := json.Unmarshal([]byte(text), &s); err != nil {
-		return false, false, err
+		return false, err
 	}
 	c := s.Brokers[coordinator]
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if s.Group.State == "steady" && !l.last.IsZero() && c.answeredSince(l.then) {
-		extended = l.extend(l.last)
+		l.extend(l.last)
 	}
 	l.last, l.then = l.created.Add(time.Duration(s.Age)*time.Microsecond), c
-	return extended, s.Group.State == "wait-join" || s.Group.State == "wait-sync", nil
+	return s.Group.State == "wait-join" || s.Group.State == "wait-sync", nil
 }
 
 // extend notes that a request was sent after a time, and answered. The caller holds the lock.
-func (l *lease) extend(sentAfter time.Time) bool {
-	until := sentAfter.Add(l.session)
-	if !until.After(l.until) {
-		return false
+func (l *lease) extend(sentAfter time.Time) {
+	if until := sentAfter.Add(l.session); until.After(l.until) {
+		l.until = until
 	}
-	l.until = until
-	return true
 }
 
 // seen notes that the coordinator has answered a question that was sent at a time, and knew the worker, which was joining.

@@ -31,6 +31,7 @@ type Membership struct {
 	mu       sync.Mutex
 	self     Member    // what this worker tells of itself
 	presume  time.Time // nobody else was there: lead until then, or until the group has formed
+	trust    time.Time // act until then as if the lease were good: while presuming, and until the lease after it has begun
 	joined   bool
 	joining  bool
 	active   bool // the lease is good, and everything has been read that was written before it was
@@ -68,6 +69,11 @@ func enter(ctx context.Context, cfg Config) (*Membership, error) {
 	if err != nil {
 		return nil, err
 	}
+	if g.err != nil {
+		if g, err = m.succeed(ctx, g); err != nil {
+			return nil, err
+		}
+	}
 	if err := g.fit(cfg.GroupID, cfg.Store.Topic()); err != nil {
 		return nil, err
 	}
@@ -85,6 +91,7 @@ func enter(ctx context.Context, cfg Config) (*Membership, error) {
 	}
 	if len(g.members) == 0 {
 		m.presume = time.Now().Add(2 * cfg.SessionTimeout)
+		m.trust = m.presume
 	}
 	if err := m.subscribe(); err != nil {
 		return nil, err
@@ -200,7 +207,7 @@ func (m *Membership) Active() bool {
 
 func (m *Membership) mayAct() bool {
 	now := time.Now()
-	return now.Before(m.presume) || m.active && now.Before(m.lease.expires().Add(-m.grace()))
+	return now.Before(m.trust) || m.active && now.Before(m.lease.expires().Add(-m.grace()))
 }
 
 // grace is the end of a lease, in which tasks that are running end.
@@ -215,8 +222,8 @@ func (m *Membership) Expires() time.Time {
 	if m.err != nil {
 		return time.Time{}
 	}
-	if m.presume.After(until) {
-		return m.presume
+	if m.trust.After(until) {
+		return m.trust
 	}
 	return until
 }
@@ -294,7 +301,7 @@ func (m *Membership) poll(ctx context.Context) {
 }
 
 func (m *Membership) assess(text string) {
-	_, joining, err := m.lease.read(text)
+	joining, err := m.lease.read(text)
 	if err != nil {
 		m.log.Warn("cannot read the statistics of the Kafka client", "error", err)
 		return
@@ -351,7 +358,7 @@ func (m *Membership) trouble(e kafka.Error) {
 	m.mu.Lock()
 	first := m.err == nil
 	if first {
-		m.err, m.presume, m.joined, m.active, m.holds, m.leads, m.settled = err, time.Time{}, false, false, false, false, false
+		m.err, m.presume, m.trust, m.joined, m.active, m.holds, m.leads, m.settled = err, time.Time{}, time.Time{}, false, false, false, false, false
 		close(m.done)
 	}
 	m.mu.Unlock()
@@ -376,12 +383,15 @@ func (m *Membership) rebalanced(c *kafka.Consumer, ev kafka.Event) error {
 			err = c.Pause(parts)
 		}
 		m.joined, m.presume = true, time.Time{}
+		if soon := time.Now().Add(m.grace()); m.trust.After(soon) {
+			m.trust = soon
+		}
 		m.holds = m.holds || len(parts) > 0
 		m.leads = m.holds
 		m.lease.seen(m.polled[1]) // the request for this assignment was sent since
 	case kafka.RevokedPartitions:
 		if c.AssignmentLost() {
-			m.joined, m.active = false, false
+			m.joined, m.active, m.trust = false, false, time.Time{}
 			m.lease.end()
 		}
 		if len(ev.Partitions) > 0 {

@@ -137,6 +137,15 @@ func (w *worker) leave(t testing.TB) {
 
 func TestOneWorkerLeadsItself(t *testing.T) {
 	b := embeddedtest.Start(t)
+	// Joining takes as long as on a broker that waits for company.
+	var joined atomic.Bool
+	b.Cluster().ControlKey(int16(kmsg.JoinGroup), func(kmsg.Request) (kmsg.Response, error, bool) {
+		b.Cluster().KeepControl()
+		if !joined.Swap(true) {
+			b.Cluster().SleepControl(func() { time.Sleep(700 * time.Millisecond) })
+		}
+		return nil, nil, false
+	})
 	start := time.Now()
 	a := join(t, b.Bootstrap(), "127.0.0.1:8083", map[string]int{"x": 2})
 	a.until(t, "settled", a.Settled)
@@ -144,10 +153,23 @@ func TestOneWorkerLeadsItself(t *testing.T) {
 	if !a.Leading() || a.LeaderURL() != "http://127.0.0.1:8083" {
 		t.Errorf("leads %t, leader at %q", a.Leading(), a.LeaderURL())
 	}
+	a.until(t, "a place in the group", func() bool {
+		if !a.Active() {
+			t.Error("it is not active all the while")
+		}
+		return grouped(a) && a.trusting()
+	})
 	want := map[string]Work{"127.0.0.1:8083": {Connectors: []string{"x"}, Tasks: []TaskRef{{Connector: "x"}, {Connector: "x", Task: 1}}}}
 	if d := cmp.Diff(want, a.Placement().Workers); d != "" {
 		t.Error(d)
 	}
+}
+
+// trusting tells whether the lease has taken the place of what the worker presumed.
+func (m *Membership) trusting() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.active && m.trust.IsZero()
 }
 
 const (
@@ -422,6 +444,21 @@ func TestUnfitGroup(t *testing.T) {
 	if resp, err := connect.RequestWith(within(t, patience), kc); err != nil || resp.ErrorCode != 0 {
 		t.Fatalf("%+v, %v", resp, err)
 	}
+
+	// And one that has left a group of which it was the only one: who comes next may have it.
+	left := *connect
+	left.Group = "left"
+	resp, err := left.RequestWith(within(t, patience), kc)
+	if err != nil || resp.ErrorCode != 0 {
+		t.Fatalf("%+v, %v", resp, err)
+	}
+	leave := kmsg.NewPtrLeaveGroupRequest()
+	leave.Group, leave.MemberID = "left", resp.MemberID
+	if resp, err := leave.RequestWith(within(t, patience), kc); err != nil || resp.ErrorCode != 0 {
+		t.Fatalf("%+v, %v", resp, err)
+	}
+	heir := join(t, b.Bootstrap(), addressA, map[string]int{"x": 1}, func(c *Config) { c.GroupID = "left" })
+	heir.until(t, "settled", heir.Settled)
 
 	for group, want := range map[string][]string{
 		"consumers": {"group consumers", "topic other", "group.id"},

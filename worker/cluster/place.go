@@ -55,7 +55,7 @@ func place(prev Placement, candidates []Candidate, absent []string, want map[str
 	}
 	workers = append(workers, absent...)
 
-	var connectors []item[string]
+	connectors := make([]item[string], 0, len(want))
 	var tasks []item[TaskRef]
 	able := abilities{candidates: candidates, known: map[[2]string]*ability{}}
 	for _, name := range slices.Sorted(maps.Keys(want)) {

@@ -44,7 +44,7 @@ func (h *Herder) reconcile(ctx, tasks context.Context) error {
 		snap = h.configs.Snapshot()
 	}
 	h.followLevels(snap.LoggerLevels)
-	h.members.SetPlugins(h.offered())
+	h.members.SetPlugins(h.host.Offered())
 	placement := h.members.Placement()
 	mine := placement.Workers[h.members.ID()]
 	if !h.members.Active() {

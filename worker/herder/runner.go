@@ -219,13 +219,13 @@ func (r *taskRunner) wait(ctx context.Context, pause time.Duration, again bool, 
 // once runs the task until it fails or its context ends.
 func (r *taskRunner) once(ctx context.Context, d desired) (crashed bool, err error) {
 	h := r.h
-	cfg, err := h.taskConfig(r, d)
-	if err != nil {
-		return false, err
-	}
 	resolved, err := config.Resolve(d.config)
 	if err != nil {
 		return false, connectors.Misconfigured("starting task "+r.id.String(), err, "provide the value and restart the task")
+	}
+	cfg, err := h.taskConfig(r, d, resolved)
+	if err != nil {
+		return false, err
 	}
 	key := r.id.connector
 	if h.worker.IsolateTasks {
@@ -365,14 +365,14 @@ func isCrash(err error) bool {
 	return errors.As(err, &died)
 }
 
-// taskConfig makes the configuration of the engine from that of the connector.
-func (h *Herder) taskConfig(r *taskRunner, d desired) (task.Config, error) {
+// taskConfig makes the configuration of the engine from that of the connector; resolved has the values that are kept elsewhere.
+func (h *Herder) taskConfig(r *taskRunner, d desired, resolved map[string]string) (task.Config, error) {
 	c := d.config
-	conv, err := h.converters(c)
+	conv, err := h.converters(resolved)
 	if err != nil {
 		return task.Config{}, connectors.Misconfigured("starting task "+r.id.String(), err, "")
 	}
-	chain, err := transform.New(c)
+	chain, err := transform.New(resolved)
 	if err != nil {
 		return task.Config{}, connectors.Misconfigured("starting task "+r.id.String(), err, "")
 	}

@@ -24,9 +24,6 @@ func (h *Herder) want(snap *store.ConfigSnapshot, derived map[string][]map[strin
 	}
 }
 
-// offered are the plugins of this worker, for the others to know.
-func (h *Herder) offered() map[string][]string { return h.host.Offered() }
-
 // elsewhere is a worker that has a plugin which this one may not have; empty: none.
 func (h *Herder) elsewhere(class, version string) string {
 	members := h.members.Members()

@@ -3,7 +3,7 @@ package store
 import (
 	"context"
 	"encoding/json"
-	"fmt"
+	"errors"
 	"log/slog"
 	"maps"
 	"strings"
@@ -128,7 +128,7 @@ func (s *AssignmentStore) take(r record) error {
 		}
 		s.latest = p
 	default:
-		return fmt.Errorf("the key is unknown")
+		return errors.New("the key is unknown")
 	}
 	return nil
 }

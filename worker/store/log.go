@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
@@ -38,6 +39,8 @@ type topicLog struct {
 	stopped  chan struct{}
 	closing  sync.Once
 	closeErr error
+
+	lost atomic.Bool // the topic does not exist any more
 
 	mu    sync.Mutex
 	next  []int64 // of each partition, the offset behind the last that was read
@@ -102,17 +105,19 @@ func (l *topicLog) connect() error {
 		conf["group.id"] = "sluice" // the library insists on one; nothing joins it and nothing is committed
 	}
 	for k, v := range map[string]any{
-		"enable.auto.commit":         false,
-		"enable.auto.offset.store":   false,
-		"auto.offset.reset":          "earliest",
-		"enable.partition.eof":       true, // the end can lie behind records that are never handed out, as transaction markers
-		"fetch.wait.max.ms":          500,
-		"fetch.error.backoff.ms":     50,
-		"fetch.queue.backoff.ms":     2,
-		"queued.max.messages.kbytes": 16 << 10,
-		"check.crcs":                 true,
-		"isolation.level":            "read_committed", // Connect's leader may write in transactions
-		"allow.auto.create.topics":   false,
+		"enable.auto.commit":       false,
+		"enable.auto.offset.store": false,
+		"auto.offset.reset":        "earliest",
+		"enable.partition.eof":     true, // the end can lie behind records that are never handed out, as transaction markers
+		"fetch.wait.max.ms":        500,
+		// How soon the library says that a topic is gone; it exists when the reading begins.
+		"topic.metadata.propagation.max.ms": 2000,
+		"fetch.error.backoff.ms":            50,
+		"fetch.queue.backoff.ms":            2,
+		"queued.max.messages.kbytes":        16 << 10,
+		"check.crcs":                        true,
+		"isolation.level":                   "read_committed", // Connect's leader may write in transactions
+		"allow.auto.create.topics":          false,
 	} {
 		conf[k] = v
 	}
@@ -134,21 +139,36 @@ func (l *topicLog) tail() {
 		}
 		switch ev := l.consumer.Poll(100).(type) {
 		case *kafka.Message:
-			if ev.TopicPartition.Error != nil {
-				l.log.Warn("reading a topic", "error", ev.TopicPartition.Error)
+			if err := ev.TopicPartition.Error; err != nil {
+				l.log.Warn("reading a topic", "error", err)
+				l.lose(err)
 				continue
 			}
+			l.lost.Store(false)
 			p, o := ev.TopicPartition.Partition, int64(ev.TopicPartition.Offset)
 			l.apply(record{partition: p, offset: o, key: string(ev.Key), value: ev.Value})
 			l.advance(p, o+1)
 		case kafka.PartitionEOF:
+			l.lost.Store(false)
 			l.advance(ev.Partition, int64(ev.Offset))
 		case kafka.Error:
 			l.client.complain(ev)
+			l.lose(ev)
 			l.log.Debug("reading a topic", "error", ev)
 		}
 	}
 }
+
+// lose notes that the topic is gone. Nothing is written to it then: brokers would make a new one, with settings that lose records.
+func (l *topicLog) lose(err error) {
+	var e kafka.Error
+	if errors.As(err, &e) && (e.Code() == kafka.ErrUnknownTopicOrPart || e.Code() == kafka.ErrUnknownTopic) && !l.lost.Swap(true) {
+		l.log.Error("the topic has been deleted while the worker uses it; what it held is known to the workers that run, and to nobody else: stop them, create it again and create the connectors anew")
+	}
+}
+
+// errLost is why nothing is written to a topic that is gone.
+var errLost = errors.New("the topic has been deleted while the worker uses it")
 
 func (l *topicLog) advance(partition int32, next int64) {
 	l.mu.Lock()
@@ -256,6 +276,9 @@ func (l *topicLog) put(ctx context.Context, writes ...write) error {
 	defer cancel()
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("write %s to topic %s: %w", writes[0].key, l.topic, err)
+	}
+	if l.lost.Load() {
+		return fmt.Errorf("write %s to topic %s: %w", writes[0].key, l.topic, errLost)
 	}
 	reports := make(chan *kafka.Message, len(writes))
 	for _, w := range writes {

@@ -328,7 +328,10 @@ func (s *StatusStore) transmit(i id, e *entry) {
 	}
 	seq := e.seq
 	s.flying++
-	err := s.client.produce(&s.topic.topic, w, func(m *kafka.Message) { s.delivered(i, seq, m.TopicPartition, m.TopicPartition.Error) })
+	err := errLost
+	if !s.topic.lost.Load() {
+		err = s.client.produce(&s.topic.topic, w, func(m *kafka.Message) { s.delivered(i, seq, m.TopicPartition, m.TopicPartition.Error) })
+	}
 	if err != nil {
 		s.report(i, seq, kafka.TopicPartition{}, err)
 	}

@@ -307,7 +307,9 @@ func (f *avroFile) begin(p *plan) (err error) {
 func (f *avroFile) size() int64 { return f.taken + int64(f.held()) }
 func (f *avroFile) held() int   { return f.out.Len() + f.pending }
 
+// take ends the block.
 func (f *avroFile) take() []byte {
+	f.flush()
 	if f.out.Len() == 0 {
 		return nil
 	}
@@ -317,11 +319,14 @@ func (f *avroFile) take() []byte {
 	return part
 }
 
-func (f *avroFile) finish() ([]byte, error) {
-	if !f.ended && f.plan != nil && f.failed == nil {
-		f.failed = f.writer.Flush()
-		f.pending = 0
+func (f *avroFile) flush() {
+	if f.plan != nil && !f.ended && f.failed == nil {
+		f.failed, f.pending = f.writer.Flush(), 0
 	}
+}
+
+func (f *avroFile) finish() ([]byte, error) {
+	f.flush()
 	f.ended = true
 	return f.out.Bytes(), f.failed
 }

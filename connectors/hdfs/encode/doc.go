@@ -11,7 +11,10 @@
 //  4. A file has one schema. A record whose schema is another one is written as the schema of the file has it where the
 //     compatibility mode allows that, and begins another file otherwise.
 //  5. A record is refused only for what it holds itself, and the error says what and where.
-//  6. Nothing is allocated for a record in JSON, String and ByteArray files.
+//  6. Nothing is allocated for a record, but for what a codec or Parquet's pages take.
+//  7. The memory that a file holds can be asked for and taken back at any time: Held and Take.
+//  8. What the user reads in a file does not depend on this package: its files are read by Python's Avro and Arrow, and its
+//     schemas are compared with those of Confluent's own classes, in the tests.
 //
 // # Neighbours
 //

@@ -27,7 +27,8 @@ func (f *File) Size() int64 { return f.body.size() }
 func (f *File) Held() int { return f.body.held() }
 
 // Take gives the bytes that will not change any more and drops them. They are valid until the next call of any method.
-// Nil says that there are none yet.
+// It ends the block of an Avro file and the row group of a Parquet file, so that it gives memory back at the price of small
+// ones. Nil says that there is nothing yet.
 func (f *File) Take() []byte { return f.body.take() }
 
 // Finish ends the file and gives what Take has not given. Until Reset nothing can be appended, the bytes stay valid, and

@@ -49,8 +49,14 @@ type document struct {
 // maxDepth is how deeply values may lie in one another; Kafka Connect's parser has the same limit.
 const maxDepth = 1000
 
+// idleNodes is how many nodes a document keeps room for when there are fewer bytes than that in the next one.
+const idleNodes = 1 << 16
+
 // parse reads a JSON document.
 func (d *document) parse(src []byte) error {
+	if len(src) < idleNodes && cap(d.nodes) > idleNodes {
+		d.nodes, d.scratch = nil, nil
+	}
 	d.src, d.nodes, d.scratch, d.slots = src, d.nodes[:0], d.scratch[:0], d.slots[:0]
 	end, err := d.value(d.blank(0), 0)
 	if err == nil {

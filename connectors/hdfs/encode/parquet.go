@@ -120,6 +120,10 @@ func (f *parquetFile) add(b *connectors.Batch, i int) error {
 	if _, err := f.writer.WriteRows(f.rows); err != nil && f.failed == nil {
 		f.failed = err // the buffer takes everything and the row fits the schema, so that this is a bug
 	}
+	clear(f.row) // so that nothing keeps the memory of the batch
+	for _, c := range f.columns {
+		clear(c)
+	}
 	if f.since += len(b.Value(i)); f.records%ask == 0 {
 		f.known, f.since = f.writer.Size(), 0
 	}

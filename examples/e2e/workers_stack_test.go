@@ -1,3 +1,5 @@
+//go:build stack
+
 package e2e
 
 import (
@@ -121,5 +123,40 @@ func TestKilledWorkers(t *testing.T) {
 		c.spread("f", tasks, c.workers...)
 	}
 	t.Logf("the longest gap was %s", longest)
+	c.finish("f")
+}
+
+// A leader is paused for three session timeouts and wakes up: the others have its work since, and nothing that it still does counts.
+func TestPausedLeader(t *testing.T) {
+	t.Parallel()
+	const tasks, session = 6, 4 * time.Second
+	c := newCluster(t, embeddedtest.Start(t).Bootstrap(), tasks, "session.timeout.ms", strconv.FormatInt(session.Milliseconds(), 10), "heartbeat.interval.ms", "200")
+	for range 3 {
+		c.add()
+	}
+	c.healthy(c.workers...)
+	c.files("f", tasks, c.workers[0])
+	c.spread("f", tasks, c.workers...)
+	c.send(2000)
+	c.delivers("f", tasks)
+	paused := c.leader()
+	var others []*member
+	for _, m := range c.workers {
+		if m != paused {
+			others = append(others, m)
+		}
+	}
+	began := time.Now()
+	paused.signal(syscall.SIGSTOP)
+	gap := c.delivers("f", tasks)
+	t.Logf("the leader is paused: all partitions go on after %s", gap)
+	c.spread("f", tasks, others...)
+	time.Sleep(3*session - time.Since(began)) // the fault: nothing is waited for
+	paused.signal(syscall.SIGCONT)
+	began = time.Now()
+	c.healthy(c.workers...)
+	c.spread("f", tasks, c.workers...)
+	t.Logf("awake, it has its share again after %s", time.Since(began))
+	c.delivers("f", tasks)
 	c.finish("f")
 }
