@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -264,6 +265,8 @@ func readBody(r *http.Request) ([]byte, error) {
 			Status:  http.StatusRequestEntityTooLarge,
 			Message: fmt.Sprintf("the request body is larger than %d bytes, the most that is accepted", tooLarge.Limit),
 		}
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, &Error{Status: http.StatusRequestTimeout, Message: "the request body came too slowly: send it again, all at once"}
 	case err != nil:
 		return nil, badRequest("the request body broke off: %v", err)
 	}

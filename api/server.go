@@ -21,13 +21,9 @@ import (
 // http://:8083, is every interface; written out, it means the same here.)
 const DefaultListener = "http://127.0.0.1:8083"
 
-// Time that clients have; a slow one costs a connection, not a worker.
 const (
-	headerTimeout = 10 * time.Second // for the header of a request
-	bodyTimeout   = 30 * time.Second // for header and body
-	answerTimeout = 30 * time.Second // to take the answer, beyond the request timeout
-	idleTimeout   = 60 * time.Second // between two requests
-	maxHeader     = 32 << 10
+	idleTimeout = 60 * time.Second // between two requests of a connection
+	maxHeader   = 32 << 10
 )
 
 // ServerOptions say where the API listens.
@@ -42,8 +38,17 @@ type ServerOptions struct {
 	AdminListeners []string
 	// TLS is for Listeners of https, AdminTLS for AdminListeners of https.
 	TLS, AdminTLS TLS
+	// Patience is the time that clients have; a slow one costs a connection, not a worker.
+	Patience Patience
 	// ShutdownTimeout is how long requests may take to end when the server stops. Zero: five seconds.
 	ShutdownTimeout time.Duration
+}
+
+// Patience is how long clients may take for their part of an exchange, after which they are cut off.
+type Patience struct {
+	Header time.Duration // to send the header of a request. Zero: ten seconds
+	Body   time.Duration // to send header and body. Zero: 30 seconds
+	Answer time.Duration // to take the answer, beyond the request timeout. Zero: 30 seconds
 }
 
 // Server is the API on its listeners.
@@ -85,7 +90,7 @@ func Listen(o ServerOptions) (*Server, error) {
 		o.Peers = newPeers(c)
 	}
 	for _, p := range plans {
-		if err := s.open(p, o.Options, secure[p.property]); err != nil {
+		if err := s.open(p, o.Options, o.Patience, secure[p.property]); err != nil {
 			for _, b := range s.bound {
 				_ = b.listener.Close() // the error to tell is the other one
 			}
@@ -187,7 +192,7 @@ func parseListener(property, text string) (*url.URL, error) {
 	return &url.URL{Scheme: u.Scheme, Host: u.Host}, nil
 }
 
-func (s *Server) open(p listenerPlan, o Options, secure *tls.Config) error {
+func (s *Server) open(p listenerPlan, o Options, patience Patience, secure *tls.Config) error {
 	o.Part = p.part
 	h, err := New(nil, o)
 	if err != nil {
@@ -210,9 +215,9 @@ func (s *Server) open(p listenerPlan, o Options, secure *tls.Config) error {
 	s.handlers = append(s.handlers, h)
 	s.bound = append(s.bound, bound{l, &http.Server{
 		Handler:           h,
-		ReadHeaderTimeout: headerTimeout,
-		ReadTimeout:       bodyTimeout,
-		WriteTimeout:      cmp.Or(o.RequestTimeout, DefaultRequestTimeout) + answerTimeout,
+		ReadHeaderTimeout: cmp.Or(patience.Header, 10*time.Second),
+		ReadTimeout:       cmp.Or(patience.Body, 30*time.Second),
+		WriteTimeout:      cmp.Or(o.RequestTimeout, DefaultRequestTimeout) + cmp.Or(patience.Answer, 30*time.Second),
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -101,7 +102,7 @@ func (d ConfigDef) parse(raw map[string]string) (map[string]any, []ConfigValue) 
 		}
 		parsed[k.def.Name] = nil
 		if v.Value != nil {
-			shown := text
+			shown := withoutUserInfo(text)
 			if k.def.Type == TypePassword {
 				shown = MaskedValue
 			}
@@ -111,7 +112,7 @@ func (d ConfigDef) parse(raw map[string]string) (map[string]any, []ConfigValue) 
 				v.Errors = append(v.Errors, "Invalid value "+shown+" for configuration "+k.def.Name+": "+err.Error())
 				val, shown, v.Value = nil, "null", nil // as Kafka does, which goes on to check what it could not read
 			case given:
-				text = written(k.def.Type, val, trim(text))
+				text = withoutUserInfo(written(k.def.Type, val, trim(text)))
 				if v.Value = &text; k.def.Type != TypePassword {
 					shown = text
 				}
@@ -134,6 +135,16 @@ func (d ConfigDef) parse(raw map[string]string) (map[string]any, []ConfigValue) 
 		values[i] = v
 	}
 	return parsed, values
+}
+
+var userInfo = regexp.MustCompile(`://[^/?#\s@]+@`)
+
+// withoutUserInfo hides name and password in the URLs of a value.
+func withoutUserInfo(value string) string {
+	if !strings.Contains(value, "@") {
+		return value
+	}
+	return userInfo.ReplaceAllLiteralString(value, "://"+MaskedValue+"@")
 }
 
 // trim drops what Kafka, with Java, takes for blanks around every value.

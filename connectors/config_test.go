@@ -51,6 +51,21 @@ func TestConfigValues(t *testing.T) {
 	}
 }
 
+// Values are shown as Kafka writes them back, and no passwords.
+func TestShownValues(t *testing.T) {
+	raw := map[string]string{"name": " http://ada:geheim@host ", "count": " +5", "wait.ms": "007", "list": " a ,, b", "flag": "TRUE", "mode": "SAFE"}
+	want := map[string]string{"name": "http://********@host", "count": "5", "wait.ms": "7", "list": "a,,b", "flag": "true", "mode": "SAFE"}
+	got := map[string]string{}
+	for _, v := range testDef().Validate(raw) {
+		if v.Value != nil {
+			got[v.Name] = *v.Value
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Fatal(diff)
+	}
+}
+
 func TestConfigErrors(t *testing.T) {
 	for _, tc := range []struct {
 		name string
@@ -71,6 +86,8 @@ func TestConfigErrors(t *testing.T) {
 		}},
 		{"unknown mode", map[string]string{"name": "n", "mode": "slow"}, []string{"Invalid value slow for configuration mode: String must be one of (case insensitive): fast, safe"}},
 		{"no boolean", map[string]string{"name": "n", "flag": "yes"}, []string{"Invalid value yes for configuration flag: Expected value to be either true or false"}},
+		{"blanks are no name", map[string]string{"name": " \t"}, []string{"Invalid value  for configuration name: String must be non-empty"}},
+		{"password in a URL not shown", map[string]string{"name": "n", "mode": "http://ada:geheim@host/a@b"}, []string{"Invalid value http://********@host/a@b for configuration mode: String must be one of (case insensitive): fast, safe"}},
 		{"password not shown", map[string]string{"name": "n", "pass": "ab"}, []string{"Invalid value ******** for configuration pass: too short"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -137,6 +137,9 @@ func (a applying) others(definitions []definition) ([]string, error) {
 // one applies a definition, or says what that would do.
 func (a applying) one(d definition) (applied, error) {
 	res := applied{Name: d.name, Action: "update", DryRun: a.dryRun}
+	if err := d.classed(); err != nil {
+		return res, err
+	}
 	stored, err := a.Config(a.ctx, d.name)
 	switch {
 	case client.IsNotFound(err):

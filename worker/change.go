@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -31,6 +32,9 @@ name. Keep secrets out of arguments, which others on this machine can see.`,
 					if d.state, err = initialState(state); err != nil {
 						return usage("--state: %w", err)
 					}
+				}
+				if err := d.classed(); err != nil {
+					return err
 				}
 				info, err := s.Create(s.ctx, api.CreateRequest{Name: d.name, Config: d.config, InitialState: d.state})
 				if client.IsConflict(err) && !client.IsRebalancing(err) {
@@ -71,6 +75,14 @@ func given(s *session, files, args []string) ([]definition, error) {
 		d.config[key] = value
 	}
 	return []definition{d}, nil
+}
+
+// classed refuses a definition that no plugin could be found for.
+func (d definition) classed() error {
+	if strings.TrimSpace(d.config["connector.class"]) != "" {
+		return nil
+	}
+	return fmt.Errorf("connector %s has no connector.class: give one of the classes that `sluice plugin list` shows, as connector.class=FileStreamSink", plain(d.name))
 }
 
 func patchCommand(r *remote) *cobra.Command {

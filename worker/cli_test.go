@@ -163,6 +163,8 @@ func TestGolden(t *testing.T) {
 		{name: "plugin-describe", args: "plugin describe search"},
 		{name: "plugin-describe-version", args: "plugin describe search --plugin-version [3.0,4.0)"},
 		{name: "plugin-validate", args: "plugin validate -f testdata/connectors/orders.json"},
+		{name: "plugin-validate-class", args: "plugin validate search topics=a"},
+		{name: "create-without-class", args: "connector create fresh topics=a"},
 		{name: "plugin-validate-good", args: "plugin validate -f testdata/connectors/colours.json"},
 		{name: "logger-list", args: "logger list"},
 		{name: "logger-get", args: "logger get sluice"},

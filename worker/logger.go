@@ -92,6 +92,9 @@ func loggerSetCommand(r *remote) *cobra.Command {
 			}
 			return s.show(changed, func() string {
 				var b strings.Builder
+				if len(changed) == 0 {
+					fmt.Fprintf(&b, "%s has the level %s already\n", plain(args[0]), plain(strings.ToUpper(args[1])))
+				}
 				for _, name := range changed {
 					fmt.Fprintf(&b, "set %s to %s\n", plain(name), plain(strings.ToUpper(args[1])))
 				}

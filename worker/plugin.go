@@ -138,9 +138,12 @@ func defaultOf(k api.ConfigKeyInfo) string {
 func validateCommand(r *remote) *cobra.Command {
 	var files []string
 	cmd := &cobra.Command{
-		Use:     "validate (-f FILE-OR-FOLDER | NAME KEY=VALUE…)",
-		Short:   "Check configurations without making connectors; exit code 1 when something is wrong",
-		Example: "  sluice plugin validate -f colours.json",
+		Use:   "validate (-f FILE-OR-FOLDER | NAME KEY=VALUE…)",
+		Short: "Check configurations without making connectors; exit code 1 when something is wrong",
+		Long: `Check configurations without making connectors; the exit code is 1 when something is wrong. NAME is that of the connector to be;
+without a key connector.class it is the class, too.`,
+		Example: `  sluice plugin validate -f colours.json
+  sluice plugin validate FileStreamSink topics=select-color`,
 		RunE: r.run(func(s *session, args []string) error {
 			definitions, err := given(s, files, args)
 			if err != nil {
@@ -148,6 +151,12 @@ func validateCommand(r *remote) *cobra.Command {
 			}
 			wrong := 0
 			for _, d := range definitions {
+				if _, has := d.config["connector.class"]; !has && len(files) == 0 {
+					d.config["connector.class"] = d.name
+				}
+				if err := d.classed(); err != nil {
+					return err
+				}
 				infos, err := s.Validate(s.ctx, d.config["connector.class"], d.config)
 				if err != nil {
 					return err

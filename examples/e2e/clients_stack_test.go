@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -21,7 +22,25 @@ func TestPublishedClients(t *testing.T) {
 	bin := pythonPrograms(t)
 	p := startDev(t, filepath.Join(binaries(t), "plugins"), "clicks")
 	t.Run("kafka-connect-py", func(t *testing.T) { kafkaConnectPy(t, p, filepath.Join(bin, "kc")) })
+	t.Run("Python libraries", func(t *testing.T) {
+		program(t, filepath.Join(bin, "python"), "testdata/clients/clients.py", p.rest, p.dir) // kafka-connect-api, kafkaconnect, kafka-connect-healthcheck
+	})
+	t.Run("Java library", func(t *testing.T) {
+		lib := t.TempDir()
+		program(t, "mvn", "-q", "-B", "-f", "testdata/clients/pom.xml", "dependency:copy-dependencies", "-DoutputDirectory="+lib)
+		program(t, "java", "-cp", filepath.Join(lib, "*"), "testdata/clients/Client.java", p.rest, p.dir)
+	})
 	t.Run("schemathesis", func(t *testing.T) { schemathesis(t, p, filepath.Join(bin, "schemathesis")) })
+}
+
+// program runs a program that must not fail.
+func program(t *testing.T, path string, args ...string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	if out, err := exec.CommandContext(ctx, path, args...).CombinedOutput(); err != nil {
+		t.Fatalf("%s %v: %v\n%s", path, args, err, out)
+	}
 }
 
 // pythonPrograms installs what testdata/requirements.txt names and gives the folder of its programs.
@@ -123,15 +142,15 @@ func kafkaConnectPy(t *testing.T, p *pipeline, program string) {
 }
 
 // schemathesis sends what it makes of the OpenAPI document, and more that does not fit it: no answer is 5xx or other than documented.
-// Four of its checks hold for an API that is free to choose: Kafka Connect passes over values of parameters that it does not know,
+// Some of its checks hold for an API that is free to choose: the offsets of a connector are still to be read when they were reset, and Kafka Connect passes over values of parameters that it does not know,
 // refuses names and configurations for reasons that no schema has, and answers 405 without Allow.
 func schemathesis(t *testing.T, p *pipeline, program string) {
 	t.Helper()
-	const notOurs = "negative_data_rejection,positive_data_acceptance,unsupported_method,allow_header_conformance"
+	const notOurs = "negative_data_rejection,positive_data_acceptance,unsupported_method,allow_header_conformance,use_after_free"
 	run := func(t *testing.T, global, more []string) {
 		t.Helper()
 		args := []string{
-			"run", p.rest + "/openapi.json", "--exclude-checks", notOurs, "--max-examples", "60",
+			"run", p.rest + "/openapi.json", "--exclude-checks", notOurs, "--max-examples", "30",
 			"--continue-on-failure", "--no-shrink", "--no-color", "--warnings", "off", "--seed", strconv.Itoa(int(seed(t).Int32())),
 		}
 		cmd := exec.Command(program, slices.Concat(global, args, more)...)
