@@ -246,8 +246,8 @@ func TestSent(t *testing.T) {
 		name, stdin, args string
 		want              string
 	}{
-		{name: "create", args: "create fresh topics=a=b --state STOPPED", want: `POST /connectors {"name":"fresh","config":{"name":"fresh","topics":"a=b"},"initial_state":"STOPPED"}`},
-		{name: "create with texts for numbers", args: "create -f -", stdin: `{"name":"fresh","config":{"tasks.max":3,"x":true,"f":1.50}}`, want: `POST /connectors {"name":"fresh","config":{"f":"1.50","name":"fresh","tasks.max":"3","x":"true"}}`},
+		{name: "create", args: "create fresh connector.class=C topics=a=b --state STOPPED", want: `POST /connectors {"name":"fresh","config":{"connector.class":"C","name":"fresh","topics":"a=b"},"initial_state":"STOPPED"}`},
+		{name: "create with texts for numbers", args: "create -f -", stdin: `{"name":"fresh","config":{"connector.class":"C","tasks.max":3,"x":true,"f":1.50}}`, want: `POST /connectors {"name":"fresh","config":{"connector.class":"C","f":"1.50","name":"fresh","tasks.max":"3","x":"true"}}`},
 		{name: "patch", args: "patch colours tasks.max=2 file- empty=", want: `PATCH /connectors/colours/config {"empty":"","file":null,"tasks.max":"2"}`},
 		{name: "offsets", args: "offsets colours --set t:0=7 --remove u:1", want: `PATCH /connectors/colours/offsets {"offsets":[{"partition":{"kafka_topic":"t","kafka_partition":0},"offset":{"kafka_offset":7}},{"partition":{"kafka_topic":"u","kafka_partition":1},"offset":null}]}`},
 		{name: "apply with secrets", args: "apply -f testdata/connectors/orders.json", want: `PUT /connectors/orders/config {"batch.size":"500","connection.password":"opensesame","connector.class":"search","name":"orders","pin":"9999","topics":"orders,returns"}`},

@@ -147,7 +147,7 @@ func (p *process) wait() {
 // alive are the workers whose processes have not ended.
 func (c *cluster) alive() (all []*member) {
 	for _, m := range c.workers {
-		if m.process.alive() {
+		if m.alive() {
 			all = append(all, m)
 		}
 	}
@@ -266,8 +266,9 @@ func (c *cluster) send(rate int) {
 		tick := time.NewTicker(20 * time.Millisecond)
 		defer tick.Stop()
 		for ctx.Err() == nil {
-			var batch []*kgo.Record
-			for range max(rate/50, 1) {
+			n := max(rate/50, 1)
+			batch := make([]*kgo.Record, 0, n)
+			for range n {
 				batch = append(batch, &kgo.Record{Value: []byte(strconv.FormatInt(c.sent.Load()+int64(len(batch)), 10))})
 			}
 			if err := cl.ProduceSync(context.Background(), batch...).FirstErr(); err != nil {

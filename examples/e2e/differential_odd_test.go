@@ -104,12 +104,12 @@ func oddRequests() []oddRequest {
 	asJSON := func(method, path, body string) { add(method, path, body, "Content-Type", "application/json") }
 
 	const plugin = "/connector-plugins/FileStreamSink/config"
-	routes := strings.Fields(`/ /health /connectors /connectors/none /connectors/none/config /connectors/none/status /connectors/none/restart
+	routes := strings.FieldsSeq(`/ /health /connectors /connectors/none /connectors/none/config /connectors/none/status /connectors/none/restart
 		/connectors/none/pause /connectors/none/resume /connectors/none/stop /connectors/none/tasks /connectors/none/tasks-config
 		/connectors/none/tasks/0 /connectors/none/tasks/0/status /connectors/none/tasks/0/restart /connectors/none/topics
 		/connectors/none/topics/reset /connectors/none/offsets /connectors/none/fence /connector-plugins /connector-plugins/none
 		/connector-plugins/none/config /connector-plugins/none/config/validate /admin /admin/loggers /admin/loggers/none /nope`)
-	for _, route := range routes {
+	for route := range routes {
 		for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "BREW"} {
 			add(method, route, "")
 		}

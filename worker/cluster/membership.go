@@ -38,7 +38,6 @@ type Membership struct {
 	holds    bool // the partition, and with it the lead
 	leads    bool
 	settled  bool
-	placing  bool // work is on its way from one worker to another
 	want     map[string]Wanted
 	wanted   bool // want has been set
 	err      error
