@@ -30,14 +30,8 @@ func parseAnswer(body []byte, n int, outcomes []outcome) ([]outcome, error) {
 			return false, nil
 		}
 		items = true
-		_, err := eachElement(body, from, func(from, _ int) error {
-			if len(outcomes) == n {
-				return fmt.Errorf("more than the %d items that were sent", n)
-			}
-			o, err := parseItem(body, from)
-			outcomes = append(outcomes, o)
-			return err
-		})
+		var err error
+		outcomes, err = parseItems(body, from, n, outcomes)
 		return false, err
 	})
 	switch {
@@ -49,6 +43,60 @@ func parseAnswer(body []byte, n int, outcomes []outcome) ([]outcome, error) {
 		return outcomes, fmt.Errorf("%d items for the %d that were sent", len(outcomes), n)
 	}
 	return outcomes, nil
+}
+
+// parseItems reads the array of items that begins at i.
+func parseItems(body []byte, i, n int, outcomes []outcome) ([]outcome, error) {
+	if body[i] != '[' {
+		return outcomes, errJSON
+	}
+	i = skipSpace(body, i+1)
+	for i < len(body) && body[i] != ']' {
+		if len(outcomes) == n {
+			return outcomes, fmt.Errorf("more than the %d items that were sent", n)
+		}
+		status, end := plainItem(body[i:])
+		o := outcome{status: status}
+		if end += i; status == 0 {
+			var err error
+			if end, err = skipValue(body, i); err != nil {
+				return outcomes, err
+			}
+			if o, err = parseItem(body, i); err != nil {
+				return outcomes, err
+			}
+		}
+		outcomes = append(outcomes, o)
+		i = skipSpace(body, end)
+		if i < len(body) && body[i] == ',' {
+			if i = skipSpace(body, i+1); i < len(body) && body[i] != ']' {
+				continue
+			}
+			return outcomes, errJSON
+		}
+		if i < len(body) && body[i] != ']' {
+			return outcomes, errJSON
+		}
+	}
+	return outcomes, nil
+}
+
+// plainItems are the items without an error up to their status, as Elasticsearch writes nearly all of them.
+var plainItems = [...]string{`{"index":{"status":`, `{"create":{"status":`, `{"update":{"status":`, `{"delete":{"status":`}
+
+// plainItem gives status and length of an item that has nothing else, {"index":{"status":201}}; 0 for any other.
+func plainItem(b []byte) (status, length int) {
+	for _, p := range plainItems {
+		n := len(p)
+		if len(b) < n+5 || string(b[:n]) != p {
+			continue
+		}
+		if b[n+3] != '}' || b[n+4] != '}' {
+			return 0, 0
+		}
+		return parseStatus(b[n : n+3]), n + 5
+	}
+	return 0, 0
 }
 
 // parseItem reads {"index":{"status":201,"error":{…}}}.

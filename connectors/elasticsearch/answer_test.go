@@ -29,6 +29,8 @@ func TestParseAnswer(t *testing.T) {
 		{name: "odd status", in: `{"items":[{"index":{"status":"201"}}]}`, n: 1, bad: "without a status"},
 		{name: "empty item", in: `{"items":[{}]}`, n: 1, bad: "without a status"},
 		{name: "items is no list", in: `{"items":{}}`, n: 1, bad: "malformed"},
+		{name: "no comma", in: `{"items":[{"index":{"status":201}}{"index":{"status":201}}]}`, n: 2, bad: "malformed"},
+		{name: "comma at the end", in: `{"items":[{"index":{"status":201}},]}`, n: 1, bad: "malformed"},
 		{name: "no JSON", in: `<html>`, n: 1, bad: "malformed"},
 		{name: "empty", in: ``, n: 1, bad: "malformed"},
 	} {

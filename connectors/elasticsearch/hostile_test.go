@@ -3,11 +3,13 @@ package elasticsearch
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -150,6 +152,40 @@ func TestIdentity(t *testing.T) {
 			err := New().Probe(t.Context(), parse(t, url, tc.set))
 			if (err == nil) != (tc.want == "") || err != nil && !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("probe: %v, want %q", err, tc.want)
+			}
+		})
+	}
+}
+
+// TestProbeBlames checks which keys a failed probe is about.
+func TestProbeBlames(t *testing.T) {
+	refuse := func(status int) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("X-Elastic-Product", "Elasticsearch")
+			if r.URL.Path == "/" && status == http.StatusNotFound {
+				_, _ = io.WriteString(w, `{"version":{"number":"8.19.0"}}`)
+				return
+			}
+			w.WriteHeader(status)
+		})
+	}
+	basic := map[string]string{"connection.username": "u", "connection.password": "p"}
+	for _, tc := range []struct {
+		name   string
+		status int
+		set    map[string]string
+		want   []string
+	}{
+		{"unavailable", 503, basic, []string{"connection.url"}},
+		{"user", 401, basic, []string{"connection.url", "connection.username"}},
+		{"API key", 401, map[string]string{"sluice.api.key": "k"}, []string{"connection.url", "sluice.api.key"}},
+		{"no credentials", 401, nil, []string{"connection.url"}},
+		{"no such index", 404, map[string]string{"external.resource.usage": "INDEX", "topic.to.external.resource.mapping": "t:i"}, []string{"topic.to.external.resource.mapping"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			err := New().Probe(t.Context(), parse(t, serve(t, refuse(tc.status)), tc.set))
+			if e, ok := errors.AsType[*connectors.ProbeError](err); !ok || !slices.Equal(e.Keys, tc.want) {
+				t.Errorf("%v, want keys %v", err, tc.want)
 			}
 		})
 	}

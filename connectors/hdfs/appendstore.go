@@ -28,7 +28,8 @@ type appendStore struct {
 	w        *writer
 	current  progress
 	attempt  int
-	dirty    bool // the file may be longer than recorded
+	dirty    bool   // the file may be longer than recorded
+	tried    string // temporary name of a progress file whose rename was not answered
 	settleAt time.Time
 }
 
@@ -252,6 +253,7 @@ func (s *appendStore) record(ctx context.Context, p progress) error {
 		err = fmt.Errorf("it has %d bytes of %d that were written", size, len(text))
 	}
 	if err == nil {
+		s.tried = temp
 		err = w.fs.Rename(ctx, temp, w.set.names.progress(w.partition))
 	}
 	if errors.Is(err, fs.ErrNotExist) {
@@ -260,7 +262,7 @@ func (s *appendStore) record(ctx context.Context, p progress) error {
 	if err != nil {
 		return failure("recording progress in "+w.set.names.progress(w.partition), err)
 	}
-	s.current = p
+	s.current, s.tried = p, ""
 	return nil
 }
 
@@ -269,6 +271,12 @@ func (s *appendStore) commit(ctx context.Context, t *tranche) error {
 	data, err := s.w.finishContent(o)
 	if err != nil {
 		return err
+	}
+	if s.tried != "" { // a rename that was not answered could come late, and turn the progress back, unless its source is removed
+		if err := s.w.fs.RemoveAll(ctx, s.tried); err != nil {
+			return failure("removing "+s.tried, err)
+		}
+		s.tried = ""
 	}
 	if s.dirty { // the answer to an attempt was lost: perhaps it was recorded
 		p, err := s.read(ctx)

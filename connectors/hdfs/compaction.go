@@ -168,13 +168,14 @@ func (c *compactor) round(ctx context.Context) {
 	topics := map[string][]*claim{}
 	c.mu.Lock()
 	for p, cl := range c.claims {
-		topics[p.Topic] = append(topics[p.Topic], cl)
+		dir := path.Join(cl.w.set.names.topics, p.Topic)
+		topics[dir] = append(topics[dir], cl)
 	}
 	since := c.since
 	c.mu.Unlock()
 	var err error
-	for topic, claims := range topics {
-		err = errors.Join(err, c.walk(ctx, path.Join(c.set.names.topics, topic), claims, since))
+	for dir, claims := range topics {
+		err = errors.Join(err, c.walk(ctx, dir, claims, since))
 	}
 	if ctx.Err() != nil {
 		return
@@ -241,7 +242,7 @@ func (c *compactor) wasQuiet(dir string) bool {
 
 // compact merges the files of one partition in one folder.
 func (cl *claim) compact(ctx context.Context, dir string, entries []entry) error {
-	n, p := cl.c.set.names, cl.w.partition
+	n, p := cl.w.set.names, cl.w.partition
 	var files []compact.File
 	for _, e := range entries {
 		first, last, ok := n.parseFile(p, e.name)
@@ -271,7 +272,7 @@ func (cl *claim) swap(ctx context.Context, dir string, g []compact.File) error {
 		cl.c.log.Debug("small files were merged", "partition", cl.w.partition, "folder", dir, "files", len(g))
 		return nil
 	case cl.ctx.Err() != nil || ctx.Err() != nil:
-		return nil // the next writer recovers
+		return nil //nolint:nilerr // it was told to stop; the next writer recovers
 	case errors.Is(err, encode.ErrDifferent):
 		for _, half := range [][]compact.File{g[:len(g)/2], g[len(g)/2:]} {
 			if len(half) < 2 {
@@ -298,7 +299,7 @@ func (cl *claim) swapOnce(ctx context.Context, dir string, g []compact.File) err
 		cl.c.fs.Reset()
 		return err
 	}
-	err := cl.folder.Swap(ctx, dir, g, cl.c.set.names.base(cl.w.partition, g[0].First, g[len(g)-1].Last))
+	err := cl.folder.Swap(ctx, dir, g, cl.w.set.names.base(cl.w.partition, g[0].First, g[len(g)-1].Last))
 	if err != nil {
 		cl.c.fs.Reset() // a client with a broken file would keep its lease
 	}

@@ -2,7 +2,14 @@ package hdfs
 
 import (
 	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
+
+	"github.com/sluice-connect/sluice/connectors"
 )
 
 // dying is a file system whose process ends at one of its calls; a write that it ends at is half done.
@@ -80,20 +87,29 @@ func (f *dyingFile) Close() error {
 // The process dies at each step that changes something, one after the other, while it opens, commits and closes; its
 // successor finds out how far it came, and all is there once.
 func TestCrashAtEachStep(t *testing.T) {
+	colors := map[string]string{"format.class": "JsonFormat", "partitioner.class": "FieldPartitioner", "partition.field.name": "color"}
 	for _, tc := range []struct {
-		name string
-		set  map[string]string
+		name    string
+		set     map[string]string
+		payload connectors.Payload
+		value   func(o int64) string
 	}{
-		{modeFlush, nil},
-		{modeAppend, map[string]string{"sluice.write.mode": modeAppend}},
+		{modeFlush, nil, connectors.PayloadString, decimal},
+		{modeAppend, map[string]string{"sluice.write.mode": modeAppend}, connectors.PayloadString, decimal},
+		{"folders", colors, connectors.PayloadJSON, func(o int64) string { return document(o, int(o%3)) }},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			steps := 0
 			for ended := false; !ended; steps++ {
 				dir := t.TempDir()
-				tk := inFolder(t, dir, tc.set)
+				tk := inFolderOf(t, dir, tc.payload, tc.set)
+				send := func(w *writer, first, last int64) {
+					if err := written(t.Context(), w, batch(first, last, tc.value)); err != nil {
+						t.Fatal(err)
+					}
+				}
 				w := openAt(t, tk, -1, newAcks()) // something is there already
-				send(t, w, 0, 4)
+				send(w, 0, 4)
 				shut(t, w)
 
 				local := newLocalFS()
@@ -101,7 +117,7 @@ func TestCrashAtEachStep(t *testing.T) {
 				tk.open = func() filesystem { return d }
 				a := newAcks()
 				if cw, err := tk.Open(t.Context(), part, 0, a); err == nil {
-					if cw.Write(t.Context(), batch(5, 16, decimal)) == nil {
+					if cw.Write(t.Context(), batch(5, 16, tc.value)) == nil {
 						_ = cw.Close(t.Context())
 					}
 				}
@@ -115,9 +131,13 @@ func TestCrashAtEachStep(t *testing.T) {
 				if next < durable || next < 5 || next > 15 {
 					t.Fatalf("step %d: resumes at %d, durable was %d", steps, next, durable)
 				}
-				send(t, w, next, 19)
+				send(w, next, 19)
 				shut(t, w)
-				expectFolder(t, dir, 20)
+				if tc.payload == connectors.PayloadJSON {
+					expectColors(t, dir, 20)
+				} else {
+					expectFolder(t, dir, 20)
+				}
 				if t.Failed() {
 					t.Fatalf("it died at step %d", steps)
 				}
@@ -127,5 +147,37 @@ func TestCrashAtEachStep(t *testing.T) {
 			}
 			t.Logf("%d steps", steps)
 		})
+	}
+}
+
+// expectColors reads the documents of all folders, without the sink's code.
+func expectColors(t *testing.T, dir string, n int64) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "topics", "select-color", "color=c*", "select-color+1+*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var offsets []int64
+	for _, name := range files {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(data)) {
+			var d struct{ O int64 }
+			if err := json.Unmarshal([]byte(line), &d); err != nil {
+				t.Fatalf("%s: torn line %q", name, line)
+			}
+			offsets = append(offsets, d.O)
+		}
+	}
+	slices.Sort(offsets)
+	if !slices.Equal(offsets, sequence(0, n-1)) {
+		t.Errorf("stored are %v, want 0 to %d", offsets, n-1)
+	}
+	for _, where := range []string{"+tmp/select-color/*/*", "+tmp/+fenced/*/*/*"} {
+		if left, _ := filepath.Glob(filepath.Join(dir, "topics", where)); len(left) > 0 {
+			t.Errorf("left are %v", left)
+		}
 	}
 }

@@ -6,12 +6,15 @@
 //  1. A record is in exactly one committed file, or rejected. Committed is what lies under its final name; nothing else
 //     is ever shown to readers of the topic's folders.
 //  2. A file is written under a temporary name, closed, its length compared with what was written, and only then renamed.
-//     Only then its records are reported as durable.
+//     Only then its records are reported as durable. Where a commit has several files, a manifest that lists them is put into
+//     place by a rename before: that is the commit, and the renames that are left can be repeated by anyone.
 //  3. Every opening of a partition works in a temporary folder of its own and first moves away those of its predecessors:
 //     one atomic step of the namenode, after which nothing that they still do can succeed. Only then it looks at what is
-//     committed, and resumes behind it.
-//  4. A file's content stays in memory until the file is committed, up to sluice.buffer.bytes; a failed file is abandoned
-//     and written anew. A larger one is streamed, and its failure sends the task back to the last committed offset.
+//     committed, and resumes behind it. It looks into the newest folders, of which the last manifest knows, and into all
+//     folders of the topic only where there is none, or where the files are gone that it speaks of.
+//  4. The content of files stays in memory until they are committed, up to sluice.buffer.bytes for all files of a Kafka
+//     partition, those being committed among them; a failed file is abandoned and written anew. A larger one is streamed, and
+//     its failure sends the task back to the last committed offset.
 //  5. In append mode the length of the growing file counts as recorded in its progress file, which is replaced by a
 //     rename from the temporary folder; what lies beyond was never acknowledged and is cut off by the
 //     next opening, or, from a file that HDFS did not let be opened, as soon as it does. No record waits for that.
@@ -19,6 +22,8 @@
 //     living client would hold their leases.
 //  7. While the other side is away the writer tries again by itself and says why; it gives up only when another writer
 //     has taken its place, or for what no retry can mend.
+//  8. A commit takes all open files of a Kafka partition. It runs in the background while the next files are filled; the
+//     next commit begins when it has ended. The file system is used by one goroutine at a time.
 //
 // The traps of the client that stand behind these rules: its Flush waits for nothing, a failed write may be followed by
 // writes that succeed, Close may succeed on a short file, a call to a hung node never returns by itself, and the goroutines

@@ -3,6 +3,7 @@ package hdfs
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -91,9 +92,7 @@ func (m *model) inFolders(t interface{ Fatalf(string, ...any) }, n naming) (offs
 func byColor(t testing.TB, set map[string]string) *bench {
 	t.Helper()
 	raw := map[string]string{"partitioner.class": "FieldPartitioner", "partition.field.name": "color", "format.class": "JsonFormat"}
-	for k, v := range set {
-		raw[k] = v
-	}
+	maps.Copy(raw, set)
 	b := overModel(t, raw)
 	tk := newTask(t, connectors.PayloadJSON, b.raw)
 	tk.open, tk.meters = b.open, b.meters

@@ -10,8 +10,8 @@ import (
 
 // The keys that say what is in a file.
 var (
-	formatClass = connectors.ClassName("format.class", "Format of the files: AvroFormat, ParquetFormat, JsonFormat (one document to a line), StringFormat (one text to a line) or ByteArrayFormat (values as they are). Only the last part of the name counts. Confluent's sink has no default here.",
-		connectors.Group(groupConnector), connectors.Default("io.confluent.connect.hdfs.json.JsonFormat"), connectors.WithImportance(connectors.High),
+	formatClass = connectors.ClassName("format.class", "Format of the files: AvroFormat, ParquetFormat, JsonFormat (one document to a line), StringFormat (one text to a line) or ByteArrayFormat (values as they are). Only the last part of the name counts.",
+		connectors.Group(groupConnector), connectors.Default("io.confluent.connect.hdfs.avro.AvroFormat"), connectors.WithImportance(connectors.High),
 		connectors.Check("AvroFormat, ParquetFormat, JsonFormat, StringFormat, ByteArrayFormat", checkFormat), connectors.Recommend(
 			"io.confluent.connect.hdfs.avro.AvroFormat", "io.confluent.connect.hdfs.parquet.ParquetFormat", "io.confluent.connect.hdfs.json.JsonFormat", "io.confluent.connect.hdfs.string.StringFormat", "io.confluent.connect.hdfs.bytearray.ByteArrayFormat"))
 	bytesExtension = connectors.String("format.bytearray.extension", "Extension of the files of ByteArrayFormat.",

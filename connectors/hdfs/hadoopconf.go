@@ -58,11 +58,10 @@ func (c hadoopConf) list(name string) []string {
 func (c hadoopConf) namenodes(service string) ([]string, error) {
 	ids := c.list("dfs.ha.namenodes." + service)
 	if len(ids) == 0 {
-		if a := c.get("dfs.namenode.rpc-address." + service); a != "" && slices.Contains(c.list("dfs.nameservices"), service) {
-			ids = []string{""} // a nameservice of a federation, with one namenode
-		} else {
+		if c.get("dfs.namenode.rpc-address."+service) == "" || !slices.Contains(c.list("dfs.nameservices"), service) {
 			return nil, nil
 		}
+		ids = []string{""} // a nameservice of a federation, with one namenode
 	}
 	var addresses []string
 	for _, id := range ids {

@@ -44,10 +44,11 @@ func hiveKeys() []connectors.AnyKey {
 // hiveSettings are what statements need to know besides the topic and its schema.
 type hiveSettings struct {
 	hive.Table
-	topics string // URL of the topics' folders
+	url  string    // of the store
+	dirs topicDirs // below it
 }
 
-func newHive(cfg connectors.Config, url string) *hiveSettings {
+func newHive(cfg connectors.Config, url string, dirs topicDirs) *hiveSettings {
 	if !hiveIntegration.Get(cfg) {
 		return nil
 	}
@@ -55,7 +56,7 @@ func newHive(cfg connectors.Config, url string) *hiveSettings {
 		Table: hive.Table{
 			Database: hiveDatabase.Get(cfg), Name: hiveTable.Get(cfg), Format: lastPart(formatClass.Get(cfg)), Columns: partitionColumns(cfg),
 		},
-		topics: strings.TrimRight(url, "/") + absolute("/", topicsDir.Get(cfg)),
+		url: strings.TrimRight(url, "/"), dirs: dirs,
 	}
 }
 
@@ -91,7 +92,13 @@ func (t *tables) tell(topic string, schema []byte) {
 	}
 	t.said[topic] = true
 	table := t.set.Table
-	table.Topic, table.Location, table.Schema = topic, t.set.topics+"/"+topic, schema
+	dirs := t.set.dirs
+	dirs.root = "/"
+	dir, _, err := dirs.of(topic)
+	if err != nil {
+		return // the writer says so
+	}
+	table.Topic, table.Location, table.Schema = topic, t.set.url+dir+"/"+topic, schema
 	t.log.Warn("Hive tables are not kept by this sink; these statements make one over the topic's folder, and the last one finds new folders", "topic", topic, "statements", table.Statements())
 }
 

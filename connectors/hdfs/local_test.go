@@ -21,9 +21,14 @@ var bothModes = []string{modeFlush, modeAppend}
 // inFolder starts a task that writes texts below a folder of this machine.
 func inFolder(t testing.TB, dir string, set map[string]string) *task {
 	t.Helper()
+	return inFolderOf(t, dir, connectors.PayloadString, set)
+}
+
+func inFolderOf(t testing.TB, dir string, payload connectors.Payload, set map[string]string) *task {
+	t.Helper()
 	raw := map[string]string{"store.url": "file://" + dir, "format.class": "StringFormat", "flush.size": "5", "retry.backoff.ms": "10"}
 	maps.Copy(raw, set)
-	return newTask(t, connectors.PayloadString, raw)
+	return newTask(t, payload, raw)
 }
 
 // readFolder reads what is committed below dir, without the sink's code: in append mode as far as the progress file says.

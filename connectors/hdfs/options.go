@@ -40,7 +40,7 @@ var (
 	timeout = connectors.Millis("sluice.hdfs.timeout.ms", "How long a single call to a namenode or datanode may take.",
 		connectors.Group(groupHDFS), connectors.Default("30000"), connectors.AtLeast(1000))
 
-	topicsDir = connectors.String("topics.dir", "Top folder of the topics' folders.",
+	topicsDir = connectors.String("topics.dir", "Top folder of the topics' folders. ${topic} stands for the topic, and ${n} for a group of topic.capture.groups.regex.",
 		connectors.Group(groupStorage), connectors.Default("topics"), connectors.WithImportance(connectors.High), connectors.NonEmpty())
 	logsDir = connectors.String("logs.dir", "Top folder of the records of commits: the progress files of append mode, and commit.json where a commit has several files.",
 		connectors.Group(groupStorage), connectors.Default("logs"), connectors.NonEmpty())
@@ -87,13 +87,6 @@ var (
 		connectors.Group(groupSecurity), connectors.Default(""), connectors.WithWidth(connectors.WidthLong))
 	ticketCache = connectors.String("sluice.hdfs.ticket.cache", "File with tickets that another program gets and renews, read for every connection. Default: the environment variable KRB5CCNAME, then /tmp/krb5cc_<uid>.",
 		connectors.Group(groupSecurity), connectors.Default(""), connectors.WithWidth(connectors.WidthLong))
-	captureGroups = connectors.String("topic.capture.groups.regex", "Capture groups of the topic's name for folders are not supported by this version.",
-		connectors.Group(groupStorage), connectors.Check("not set", func(s string) error {
-			if s != "" && s != "<nil>" {
-				return errors.New("this version does not take parts of the topic's name for folders")
-			}
-			return nil
-		}))
 )
 
 // ignored are Confluent's options that change nothing here, with the reasons.

@@ -56,8 +56,7 @@ func TestConfluentsNamesAndDefaults(t *testing.T) {
 		"connect.hdfs.keytab": "", "hdfs.namenode.principal": "", "kerberos.ticket.renew.period.ms": "3600000",
 		"hive.integration": "false", "hive.metastore.uris": "", "hive.conf.dir": "", "hive.home": "", "hive.database": "default",
 		"partitioner.class": "io.confluent.connect.storage.partitioner.DefaultPartitioner",
-		// Confluent's is required; here is what a pipeline of JSON documents wants
-		"format.class": "io.confluent.connect.hdfs.json.JsonFormat",
+		"format.class":      "io.confluent.connect.hdfs.avro.AvroFormat",
 	}
 	got := map[string]string{}
 	for _, k := range definition().Keys() {
@@ -101,7 +100,7 @@ func TestOptionValues(t *testing.T) {
 		{"file.delim", []string{"+", "-", "_", "~", "="}, map[string]string{"": "one of +, -, _, ~, =", "++": "one of", "/": "one of", ".": "one of", "1": "one of", "a": "one of"}},
 		{"directory.delim", []string{"/"}, map[string]string{"\\": "must be one of (case insensitive): /", "": "must be one of"}},
 		{"filename.offset.zero.pad.width", []string{"0", "20"}, map[string]string{"-1": "at least 0", "21": "no more than 20", "x": "Not a number of type INT"}},
-		{"topic.capture.groups.regex", []string{""}, map[string]string{"(.*)": "does not take parts of the topic's name"}},
+		{"topic.capture.groups.regex", []string{"", `(\w+)\.(\w+)`}, map[string]string{"(": "missing closing"}},
 		{
 			"format.class",
 			[]string{
@@ -260,6 +259,10 @@ func TestCombinations(t *testing.T) {
 			want: map[string]string{"connect.hdfs.principal": "belong together"},
 		},
 		{
+			name: "groups without an expression", set: map[string]string{"store.url": "hdfs://nn", "topics.dir": "${1}", "logs.dir": "${x}"},
+			want: map[string]string{"topics.dir": "cannot contain ${} without a valid topic.capture.groups.regex", "logs.dir": "invalid ${} substitution ${x}"},
+		},
+		{
 			name: "merges in append mode", set: map[string]string{"store.url": "hdfs://nn", "sluice.compact.after.ms": "60000", "sluice.write.mode": "append"},
 			want: map[string]string{"sluice.compact.after.ms": "no small files"},
 		},
@@ -269,7 +272,7 @@ func TestCombinations(t *testing.T) {
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			raw := map[string]string{"flush.size": "3"}
+			raw := map[string]string{"flush.size": "3", "format.class": "JsonFormat"}
 			maps.Copy(raw, tc.set)
 			cfg, err := definition().Parse(raw)
 			if err != nil {

@@ -36,7 +36,8 @@ type outputs struct {
 	size     int64     // bytes of the largest, or about that
 	held     int       // memory of all contents
 	flying   int       // memory of what the commit in the background has taken over
-	scratch  []byte
+	scratch  []byte    // the folder that was located last
+	topic    string    // of scratch, where each topic has one folder
 }
 
 // tranche is what one commit makes durable: all that was open at a time.
@@ -207,7 +208,7 @@ func (w *writer) cut() *tranche {
 	}
 	slices.SortFunc(t.files, func(a, b *output) int { return int(a.first - b.first) })
 	clear(w.open.byFolder)
-	w.open = outputs{byFolder: w.open.byFolder, flying: w.open.held, scratch: w.open.scratch}
+	w.open = outputs{byFolder: w.open.byFolder, flying: w.open.held, scratch: w.open.scratch, topic: w.open.topic}
 	return t
 }
 

@@ -33,12 +33,16 @@ func (s *fileStore) committed(ctx context.Context) (f found, err error) {
 		return f, err
 	}
 	m.Files = nil // they have their names
+	logs, err := s.takeOver(ctx)
+	if err != nil {
+		return f, err
+	}
 	s.known = m
 	if f, err = s.newest(ctx, m); err != nil {
 		return f, err
 	}
 	switch {
-	case m.ID != "" && f.last >= m.Last:
+	case m.ID != "" && f.last >= m.Last && len(logs) == 0:
 		f.next = max(m.Next, f.next)
 	case m.ID == "" && s.fixedFolder() != "" && !f.others:
 	default:
@@ -49,7 +53,7 @@ func (s *fileStore) committed(ctx context.Context) (f found, err error) {
 			return f, err
 		}
 	}
-	return f, nil
+	return f, s.putAside(ctx, logs)
 }
 
 // found is what the names of files say.

@@ -20,6 +20,7 @@ const defaultPort = "8020"
 // settings is a checked configuration as the writers use it.
 type settings struct {
 	where    location
+	dirs     topicDirs
 	cluster  *cluster // nil: a folder of this machine
 	timeout  time.Duration
 	names    naming
@@ -118,6 +119,7 @@ func check(cfg connectors.Config) []connectors.ConfigError {
 		value, _ := cfg.Raw(compactAfter.Name())
 		errs = append(errs, connectors.ConfigError{Key: compactAfter.Name(), Message: "Invalid value " + value + " for configuration " + compactAfter.Name() + ": append mode has no small files; remove it, or use sluice.write.mode=flush"})
 	}
+	errs = append(errs, checkTopicDirs(cfg)...)
 	return append(errs, checkLayout(cfg)...)
 }
 
@@ -155,10 +157,14 @@ func newSettings(cfg connectors.Config, records connectors.Format) (settings, er
 	if err != nil {
 		return settings{}, connectors.Misconfigured("reading format.class", err, "")
 	}
+	dirs, err := newTopicDirs(cfg, where.root)
+	if err != nil {
+		return settings{}, connectors.Misconfigured("reading "+captureGroups.Name(), err, "")
+	}
 	return settings{
-		where: where, cluster: reach, timeout: timeout.Get(cfg),
+		where: where, dirs: dirs, cluster: reach, timeout: timeout.Get(cfg),
 		names: naming{
-			topics: absolute(where.root, topicsDir.Get(cfg)), logs: absolute(where.root, logsDir.Get(cfg)),
+			topics: absolute(where.root, topicsDir.Get(cfg)), logs: absolute(where.root, logsDir.Get(cfg)), // see forTopic
 			delim: fileDelim.Get(cfg), width: zeroPad.Get(cfg), ext: format.Extension(),
 		},
 		format: format, skipNull: strings.EqualFold(onNull.Get(cfg), nullIgnore), records: flushSize.Get(cfg),
@@ -166,7 +172,7 @@ func newSettings(cfg connectors.Config, records connectors.Format) (settings, er
 		rotation:    rotation{interval: rotateInterval.Get(cfg), recordTime: layout.ByRecordTime(), schedule: rotateSchedule.Get(cfg), zone: zone},
 		backoff:     retryBackoff.Get(cfg), appends: isAppend(cfg),
 		buffer: int(bufferBytes.Get(cfg)), fileSize: fileBytes.Get(cfg), openFiles: openFilesMax.Get(cfg),
-		compaction: newCompaction(cfg), hive: newHive(cfg, raw),
+		compaction: newCompaction(cfg), hive: newHive(cfg, raw, dirs),
 	}, nil
 }
 

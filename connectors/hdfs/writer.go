@@ -70,8 +70,12 @@ type writer struct {
 var _ connectors.Writer = (*writer)(nil)
 
 func openWriter(ctx context.Context, t *task, p connectors.Partition, committed int64, ack connectors.Ack) (*writer, error) {
+	set, err := t.set.forTopic(p.Topic)
+	if err != nil {
+		return nil, err
+	}
 	w := &writer{
-		partition: p, set: &t.set, fs: t.open(), ack: ack, log: t.rt.Logger(), now: t.rt.Now, meters: t.meters,
+		partition: p, set: set, fs: t.open(), ack: ack, log: t.rt.Logger(), now: t.rt.Now, meters: t.meters,
 		turn: make(chan struct{}, 1), next: -1, passed: -1, schemas: t.set.format.NewSchemas(),
 		locator: t.set.partitioner.Locator(p.ID, t.rt.Records().Value), open: outputs{byFolder: map[string]*output{}},
 	}
@@ -83,7 +87,7 @@ func openWriter(ctx context.Context, t *task, p connectors.Partition, committed 
 	} else {
 		w.store = newFileStore(w)
 	}
-	err := w.retry(ctx, -1, func() error {
+	err = w.retry(ctx, -1, func() error {
 		if err := w.occupy(ctx); err != nil {
 			return err
 		}
@@ -231,7 +235,12 @@ func (w *writer) put(ctx context.Context, b *connectors.Batch, i int) error {
 // locate gives the folder of record i, below topics.dir, and its time. The bytes are valid until the next call.
 func (w *writer) locate(b *connectors.Batch, i int) (folder []byte, at int64, err error) {
 	now := int64(0)
-	if !w.set.partitioner.Fixed() {
+	if w.set.partitioner.Fixed() {
+		if w.open.recent != nil && w.open.topic == b.Topic() { // the same one again
+			return w.open.scratch, 0, nil
+		}
+		w.open.topic = b.Topic()
+	} else {
 		now = w.now().UnixMilli()
 	}
 	folder = append(append(w.open.scratch[:0], b.Topic()...), '/')

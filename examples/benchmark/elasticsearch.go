@@ -152,6 +152,7 @@ func (e *elasticBench) sink(ctx context.Context, round int) (took time.Duration,
 	cfg := map[string]string{
 		"connector.class": "io.confluent.connect.elasticsearch.ElasticsearchSinkConnector", "tasks.max": strconv.Itoa(e.o.partitions), "topics": topic,
 		"connection.url": e.url, "key.ignore": "true", "schema.ignore": "true",
+		"read.timeout.ms": "60000", // what is repeated would be counted twice
 		"value.converter": "org.apache.kafka.connect.json.JsonConverter", "value.converter.schemas.enable": "false",
 	}
 	for set := range strings.SplitSeq(e.o.sink, ";") {

@@ -127,6 +127,20 @@ func (o *observer) with(f func()) {
 	f()
 }
 
+// create3 makes a topic of three partitions.
+func create3(t *testing.T, bootstrap, topic string) {
+	t.Helper()
+	a, err := kafka.NewAdminClient(&kafka.ConfigMap{"bootstrap.servers": bootstrap})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	results, err := a.CreateTopics(t.Context(), []kafka.TopicSpecification{{Topic: topic, NumPartitions: 3, ReplicationFactor: 1}})
+	if err != nil || results[0].Error.Code() != kafka.ErrNoError {
+		t.Fatal(err, results)
+	}
+}
+
 // pace writes records [from,to) to a topic, spread over its partitions, paced where a pause is given.
 func pace(t *testing.T, bootstrap, topic string, from, to int, pause time.Duration, value func(n int) []byte) {
 	t.Helper()
@@ -199,6 +213,7 @@ func TestElasticsearchSeen(t *testing.T) {
 	topic := fmt.Sprintf("es-seen-%d", time.Now().UnixNano())
 	p := startPipeline(t, s.KafkaBootstrap(), "")
 	p.topic = topic
+	create3(t, s.KafkaBootstrap(), topic)
 	const n = 3000
 	o.with(func() { o.lose = 2 })
 	pace(t, s.KafkaBootstrap(), topic, 0, n, 0, func(n int) []byte {
@@ -258,6 +273,61 @@ func TestElasticsearchSeen(t *testing.T) {
 	if m := p.metrics(name); m["retries_unavailable_total"] == 0 {
 		t.Errorf("metrics %v", m)
 	}
+
+	// Validation says that a service is away; a connector is made all the same.
+	cfg["connection.url"] = "http://127.0.0.1:" + freePort(t)
+	for url, want := range map[string]int{o.url: 0, cfg["connection.url"]: 1} {
+		if errs := p.validate(with(cfg, "name", "es-away", "connection.url", url)); len(errs["connection.url"]) != want || len(errs) != want ||
+			want == 1 && !strings.Contains(errs["connection.url"][0], "refused") {
+			t.Errorf("validation with %s: %v", url, errs)
+		}
+	}
+	p.create("es-away", 2, cfg)
+}
+
+func with(m map[string]string, more ...string) map[string]string {
+	m = maps.Clone(m)
+	for i := 0; i < len(more); i += 2 {
+		m[more[i]] = more[i+1]
+	}
+	return m
+}
+
+// validate gives the errors in a configuration of the Elasticsearch sink, by key.
+func (p *pipeline) validate(cfg map[string]string) map[string][]string {
+	p.t.Helper()
+	body, err := json.Marshal(cfg)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	req, err := http.NewRequest(http.MethodPut, p.rest+"/connector-plugins/ElasticsearchSinkConnector/config/validate", bytes.NewReader(body))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var answer struct {
+		Configs []struct {
+			Value struct {
+				Name   string
+				Errors []string
+			}
+		}
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil || len(answer.Configs) == 0 {
+		p.t.Fatal(resp.Status, err)
+	}
+	errs := map[string][]string{}
+	for _, c := range answer.Configs {
+		if len(c.Value.Errors) > 0 {
+			errs[c.Value.Name] = c.Value.Errors
+		}
+	}
+	return errs
 }
 
 // TestElasticsearchRecovers kills a worker under load. Documents arrive again soon, and what was confirmed longer before than the
@@ -269,6 +339,7 @@ func TestElasticsearchRecovers(t *testing.T) {
 	topic := fmt.Sprintf("es-recovers-%d", time.Now().UnixNano())
 	p := startPipeline(t, s.KafkaBootstrap(), "")
 	p.topic = topic
+	create3(t, s.KafkaBootstrap(), topic)
 	pace(t, s.KafkaBootstrap(), topic, 0, 3, 0, numbered)
 	const name = "es-recovers"
 	p.create(name, 3, map[string]string{

@@ -4,7 +4,6 @@ package e2e
 
 import (
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 
@@ -32,21 +31,28 @@ func TestRecoveryOfHDFS(t *testing.T) {
 		}
 		send(t, p.page, users[from:])
 	}
-	files := func() (n int) {
-		for _, name := range listHDFS(t, s.WebHDFSURL(), "/topics/"+topic) {
-			if strings.HasSuffix(name, ".json") {
-				n++
+	files := func() (n int, err error) {
+		for i := range tasks {
+			var list struct {
+				FileStatuses struct {
+					FileStatus []struct{ PathSuffix string }
+				}
 			}
+			if err := get(fmt.Sprintf("%s/webhdfs/v1/topics/%s/partition=%d?op=LISTSTATUS", s.WebHDFSURL(), topic, i), &list); err != nil {
+				return n, err
+			}
+			n += len(list.FileStatuses.FileStatus)
 		}
-		return n
+		return n, nil
 	}
 	more := func(than int) {
 		t.Helper()
 		eventually(t, time.Minute, "a new file", func() error {
-			if n := files(); n <= than {
-				return fmt.Errorf("%d files", n)
+			n, err := files()
+			if err == nil && n <= than {
+				err = fmt.Errorf("%d files", n)
 			}
-			return nil
+			return err
 		})
 	}
 	sendSome()
@@ -55,7 +61,8 @@ func TestRecoveryOfHDFS(t *testing.T) {
 	for range 3 {
 		sendSome() // some of it is under way
 		p.worker.kill()
-		before := files() // nobody writes now
+		before := 0 // nobody writes now
+		eventually(t, time.Minute, "the list of files", func() (err error) { before, err = files(); return err })
 		sendSome()
 		began := time.Now()
 		p.worker.start()

@@ -109,6 +109,7 @@ func decode(t *testing.T, r reply, into any) {
 
 // keysOf are the keys of a class without their documentation.
 func keysOf(t *testing.T) func(reply) any {
+	t.Helper()
 	return func(r reply) any {
 		if r.status != http.StatusOK {
 			return fmt.Sprint(r.status, r.body)
@@ -125,6 +126,7 @@ func keysOf(t *testing.T) func(reply) any {
 
 // validated is what an answer says of transformations and predicates, and the groups that they make.
 func validated(t *testing.T) func(reply) any {
+	t.Helper()
 	return func(r reply) any {
 		if r.status != http.StatusOK {
 			return fmt.Sprint(r.status, r.body)

@@ -11,7 +11,11 @@ import (
 
 // Prefixes of keys that a connector passes on to its Kafka clients. A sink has a consumer; the others belong to source connectors
 // and to Kafka Connect's own clients, and are accepted unread.
-const consumerOverride = "consumer.override."
+const (
+	consumerOverride = "consumer.override."
+	producerOverride = "producer.override."
+	adminOverride    = "admin.override."
+)
 
 // The settings of the Java consumer that are no text, by their types: ConsumerConfig of Kafka 4.3.
 const (
@@ -82,7 +86,7 @@ func newOverridePolicy(name string, allowlist []string) OverridePolicy {
 func (p OverridePolicy) Refused(raw map[string]string) []connectors.ConfigError {
 	var refused []connectors.ConfigError
 	for _, key := range slices.Sorted(maps.Keys(raw)) {
-		setting, ok := strings.CutPrefix(key, consumerOverride)
+		setting, ok := overridden(raw, key)
 		if ok && !p.all && !slices.Contains(p.allowed, setting) {
 			refused = append(refused, connectors.ConfigError{
 				Key: key, Message: "The '" + p.Name + "' policy does not allow '" + setting + "' to be overridden in the connector configuration.",
@@ -90,6 +94,18 @@ func (p OverridePolicy) Refused(raw map[string]string) []connectors.ConfigError 
 		}
 	}
 	return refused
+}
+
+// overridden gives the setting of a Kafka client that a key of a connector replaces. The clients of the dead letter queue, a producer
+// and one that creates the topic, are there where it has a name.
+func overridden(raw map[string]string, key string) (setting string, ok bool) {
+	if setting, ok = strings.CutPrefix(key, consumerOverride); ok || raw[DeadLetterTopic.Name()] == "" {
+		return setting, ok
+	}
+	if setting, ok = strings.CutPrefix(key, producerOverride); ok {
+		return setting, true
+	}
+	return strings.CutPrefix(key, adminOverride)
 }
 
 // CheckOverrides says what of a connector's consumer.override.* settings is not of its type. Kafka Connect looks no further, either:

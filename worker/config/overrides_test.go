@@ -22,6 +22,10 @@ func TestOverridePolicy(t *testing.T) {
 			t.Errorf("%s refuses %v, want %v", policy, got, want)
 		}
 	}
+	letters := map[string]string{"producer.override.acks": "1", "admin.override.sasl.mechanism": "PLAIN", "errors.deadletterqueue.topic.name": "dead"}
+	if refused := newOverridePolicy("None", nil).Refused(letters); len(refused) != 2 || refused[0].Key != "admin.override.sasl.mechanism" || refused[1].Key != "producer.override.acks" {
+		t.Errorf("of the dead letter queue's clients %v are refused", refused)
+	}
 	if e := newOverridePolicy("None", nil).Refused(raw)[0]; e != (connectors.ConfigError{
 		Key: records, Message: "The 'None' policy does not allow 'max.poll.records' to be overridden in the connector configuration.",
 	}) {

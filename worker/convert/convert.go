@@ -2,6 +2,7 @@ package convert
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -61,9 +62,7 @@ func New(name, use string, props map[string]string) (Converter, error) {
 	}
 	def := definition(class)
 	own := map[string]string{"converter.type": use}
-	for key, value := range props {
-		own[key] = value
-	}
+	maps.Copy(own, props)
 	c, err := def.Parse(own)
 	if err != nil {
 		return nil, err

@@ -54,6 +54,7 @@ func (c *jsonConverter) schemaOf(n *node) (*data.Schema, error) {
 		if err := c.fieldsOf(s, n.get("fields")); err != nil {
 			return nil, err
 		}
+	default: // the primitive ones have no parts
 	}
 	return s, c.attributesOf(s, n)
 }

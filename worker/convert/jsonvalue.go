@@ -58,8 +58,9 @@ func (c *jsonConverter) value(s *data.Schema, n *node) (any, error) {
 		return c.list(s.Value, n)
 	case data.MapType:
 		return c.mapOf(s, n)
+	default:
+		return c.structOf(s, n)
 	}
-	return c.structOf(s, n)
 }
 
 // free is value without a schema.
@@ -86,8 +87,9 @@ func (c *jsonConverter) free(n *node) (any, error) {
 			m.Put(n.names[i], v)
 		}
 		return m, nil
+	default:
+		return nil, nil
 	}
-	return nil, nil
 }
 
 // list takes the elements of an array, and the values of an object as Kafka Connect does.
@@ -179,8 +181,9 @@ func decimalOf(s *data.Schema, n *node) (any, error) {
 			return nil, &data.Error{Class: data.DataException, Message: "Invalid bytes for Decimal field", Cause: err}
 		}
 		return data.DecimalOfBytes(b, scale), nil
+	default:
+		return nil, data.Errorf("Invalid type for Decimal, underlying representation should be numeric or bytes but was %s", n.kind)
 	}
-	return nil, data.Errorf("Invalid type for Decimal, underlying representation should be numeric or bytes but was %s", n.kind)
 }
 
 var errNoDigits = data.Errorf("Zero length BigInteger")

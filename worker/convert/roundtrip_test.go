@@ -42,6 +42,7 @@ func drawSchema(t *rapid.T, depth int) *data.Schema {
 		if rapid.Bool().Draw(t, "decimal") {
 			return data.DecimalSchema(rapid.Int32Range(-3, 20).Draw(t, "scale"), optional)
 		}
+	default:
 	}
 	return s
 }
@@ -90,14 +91,15 @@ func drawValue(t *rapid.T, s *data.Schema) any {
 			m.Put(drawValue(t, s.Key), drawValue(t, s.Value))
 		}
 		return m
-	}
-	st := data.NewStruct(s)
-	for i := range s.Fields {
-		if err := st.Set(i, drawValue(t, s.Fields[i].Schema)); err != nil {
-			t.Fatal(err)
+	default:
+		st := data.NewStruct(s)
+		for i := range s.Fields {
+			if err := st.Set(i, drawValue(t, s.Fields[i].Schema)); err != nil {
+				t.Fatal(err)
+			}
 		}
+		return st
 	}
-	return st
 }
 
 // TestRoundTrip reads back what is written in Kafka Connect's form, and holds that a sink gets that payload and schema.

@@ -39,6 +39,7 @@ func quick(s *Schema, value any) bool {
 		_, ok = value.(string)
 	case Bytes:
 		_, ok = value.([]byte)
+	default:
 	}
 	return ok
 }

@@ -10,8 +10,6 @@ import (
 	"pgregory.net/rapid"
 )
 
-func version(n int32) *int32 { return &n }
-
 func TestSchemaJSON(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -21,11 +19,11 @@ func TestSchemaJSON(t *testing.T) {
 		{"none", nil, `null`},
 		{"plain", Of(Float64), `{"type":"double","optional":false}`},
 		{"all attributes", &Schema{
-			Type: Int32, Optional: true, Name: "a\"b", Version: version(3), Doc: "what",
+			Type: Int32, Optional: true, Name: "a\"b", Version: new(int32(3)), Doc: "what",
 			Parameters: []Parameter{{"z", "1"}, {"a", "2"}}, Default: int32(7),
 		}, `{"type":"int32","optional":true,"name":"a\"b","version":3,"doc":"what","parameters":{"z":"1","a":"2"},"default":7}`},
 		{"decimal with default", &Schema{
-			Type: Bytes, Name: DecimalName, Version: version(1), Parameters: []Parameter{{ScaleName, "2"}}, Default: NewDecimal(-12345, 2),
+			Type: Bytes, Name: DecimalName, Version: new(int32(1)), Parameters: []Parameter{{ScaleName, "2"}}, Default: NewDecimal(-12345, 2),
 		}, `{"type":"bytes","optional":false,"name":"org.apache.kafka.connect.data.Decimal","version":1,"parameters":{"scale":"2"},"default":"z8c="}`},
 		{"struct", &Schema{Type: StructType, Name: "row", Fields: []Field{
 			{"n", Of(Int8)},
@@ -196,7 +194,7 @@ func TestStringsAreJSON(t *testing.T) {
 
 func TestEqual(t *testing.T) {
 	schema := func() *Schema {
-		return &Schema{Type: StructType, Fields: []Field{{"a", &Schema{Type: Bytes, Default: []byte{1}, Version: version(1)}}}, Parameters: []Parameter{{"a", "1"}, {"b", "2"}}}
+		return &Schema{Type: StructType, Fields: []Field{{"a", &Schema{Type: Bytes, Default: []byte{1}, Version: new(int32(1))}}}, Parameters: []Parameter{{"a", "1"}, {"b", "2"}}}
 	}
 	a, b := schema(), schema()
 	b.Parameters[0], b.Parameters[1] = b.Parameters[1], b.Parameters[0]

@@ -1,6 +1,7 @@
 package data
 
 import (
+	"bytes"
 	"encoding/base64"
 	"math"
 	"strconv"
@@ -63,6 +64,7 @@ func (s *Schema) appendJSON(dst []byte, field string) ([]byte, error) {
 			}
 		}
 		dst = append(dst, ']')
+	default:
 	}
 	dst = append(dst, `,"optional":`...)
 	dst = strconv.AppendBool(dst, s.Optional)
@@ -310,10 +312,8 @@ func appendJavaFloat(dst []byte, f float64, bits int) []byte {
 	if a := math.Abs(f); a == 0 || a >= 1e-3 && a < 1e7 {
 		from := len(dst)
 		dst = strconv.AppendFloat(dst, f, 'f', -1, bits)
-		for _, c := range dst[from:] {
-			if c == '.' {
-				return dst
-			}
+		if bytes.IndexByte(dst[from:], '.') >= 0 {
+			return dst
 		}
 		return append(dst, '.', '0')
 	}
@@ -325,7 +325,7 @@ func appendJavaFloat(dst []byte, f float64, bits int) []byte {
 	}
 	mantissa, exponent := text[:e], text[e+1:]
 	dst = append(dst, mantissa...)
-	if len(mantissa) < 3 || mantissa[len(mantissa)-2] != '.' && !hasPoint(mantissa) {
+	if bytes.IndexByte(mantissa, '.') < 0 {
 		dst = append(dst, '.', '0')
 	}
 	dst = append(dst, 'E')
@@ -337,15 +337,6 @@ func appendJavaFloat(dst []byte, f float64, bits int) []byte {
 		exponent = exponent[1:]
 	}
 	return append(dst, exponent...)
-}
-
-func hasPoint(b []byte) bool {
-	for _, c := range b {
-		if c == '.' {
-			return true
-		}
-	}
-	return false
 }
 
 const hexDigits = "0123456789ABCDEF"

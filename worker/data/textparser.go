@@ -343,6 +343,7 @@ func number(s *Schema, value any) any {
 		return float32(f)
 	case Float64:
 		return f
+	default:
+		return value
 	}
-	return value
 }

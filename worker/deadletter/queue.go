@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -208,7 +209,7 @@ func (q *Queue) write(ctx context.Context, l Letter) *connectors.Error {
 		m.Timestamp = l.Record.Timestamp
 	}
 	if context {
-		m.Headers = append(m.Headers[:len(m.Headers):len(m.Headers)], l.context(q.cfg.Connector, q.cfg.Task)...)
+		m.Headers = append(slices.Clip(m.Headers), l.context(q.cfg.Connector, q.cfg.Task)...)
 	}
 	q.mu.Lock()
 	q.bytes += l.size - old

@@ -3,6 +3,7 @@ package deadletter
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -107,7 +108,7 @@ func TestQueueReadsAgain(t *testing.T) {
 		}
 	}
 	for i, r := range embeddedtest.Read(t, b, "dead") {
-		if string(r.Value) != fmt.Sprint(order[i]) {
+		if string(r.Value) != strconv.Itoa(order[i]) {
 			t.Errorf("dead letter %d is record %s, want %d", i, r.Value, order[i])
 		}
 	}

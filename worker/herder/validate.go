@@ -196,11 +196,19 @@ func (h *Herder) blamedByKeys(cfg map[string]string, key string) bool {
 	return slices.ContainsFunc(def.Validate(converterProps(cfg, key)), func(v connectors.ConfigValue) bool { return len(v.Errors) > 0 })
 }
 
-// checkOverrides says which settings of the connector's consumer cannot be carried over to librdkafka.
+// checkOverrides says which settings of the connector's Kafka clients it may not have, or cannot be carried over to librdkafka.
 func (h *Herder) checkOverrides(cfg map[string]string, infos *api.ConfigInfos) {
 	refused := h.worker.Overrides.Refused(cfg)
-	if _, err := h.worker.ConsumerProps(cfg, h.log); err != nil && len(refused) == 0 {
-		key := "consumer.override" // all of them, unless the message names one
+	key := "consumer.override" // all of them, unless the message names one
+	_, err := h.worker.ConsumerProps(cfg, h.log)
+	if err == nil && cfg[config.DeadLetterTopic.Name()] != "" {
+		if _, err = h.worker.ProducerProps(cfg, h.log); err != nil {
+			key = "producer.override"
+		} else if _, err = h.worker.AdminProps(cfg, h.log); err != nil {
+			key = "admin.override"
+		}
+	}
+	if err != nil && len(refused) == 0 {
 		for name := range cfg {
 			if after, ok := strings.CutPrefix(name, key+"."); ok && strings.Contains(err.Error(), after) {
 				key = name
@@ -212,7 +220,7 @@ func (h *Herder) checkOverrides(cfg map[string]string, infos *api.ConfigInfos) {
 	for _, e := range refused {
 		value := connectors.MaskedValue // of a key that no sink declares
 		h.appendInfos(infos,
-			[]connectors.KeyDef{{Name: e.Key, Type: connectors.TypeString, Importance: connectors.Medium, Width: connectors.WidthNone, Doc: "A setting of the connector's consumer."}},
+			[]connectors.KeyDef{{Name: e.Key, Type: connectors.TypeString, Importance: connectors.Medium, Width: connectors.WidthNone, Doc: "A setting of one of the connector's Kafka clients."}},
 			[]connectors.ConfigValue{{Name: e.Key, Value: &value, Errors: []string{e.Message}, Visible: true}})
 	}
 }

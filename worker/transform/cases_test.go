@@ -97,6 +97,7 @@ func compare(t *testing.T, want, got map[string]any) {
 }
 
 func (c *testCase) parse(t *testing.T) map[string]any {
+	t.Helper()
 	s, v := data.ParseText(*c.Text)
 	answer := map[string]any{"value": render(v), "text": data.Text(v), "schema": schemaJSON(t, s)}
 	if s == nil {
@@ -115,6 +116,7 @@ func schemaJSON(t *testing.T, s *data.Schema) json.RawMessage {
 }
 
 func (c *testCase) record(t *testing.T, defined map[string]json.RawMessage) *data.Record {
+	t.Helper()
 	lookUp := func(raw json.RawMessage) json.RawMessage {
 		var name string
 		if json.Unmarshal(raw, &name) == nil && name != "" {
@@ -143,6 +145,7 @@ func (c *testCase) record(t *testing.T, defined map[string]json.RawMessage) *dat
 }
 
 func (c *testCase) ask(t *testing.T, defined map[string]json.RawMessage) map[string]any {
+	t.Helper()
 	class, ok := Lookup(c.Type)
 	if !ok {
 		t.Fatalf("no class %s", c.Type)
@@ -211,6 +214,7 @@ func (c *testCase) ask(t *testing.T, defined map[string]json.RawMessage) map[str
 }
 
 func headers(t *testing.T, r *data.Record) [][]any {
+	t.Helper()
 	all := [][]any{}
 	for _, h := range r.Headers {
 		all = append(all, []any{h.Key, schemaJSON(t, h.Schema), render(h.Value)})

@@ -349,7 +349,7 @@ func castNumber(value any, to data.Type) (any, error) {
 // saturate is a floating-point number as a whole one, as Java has it.
 func saturate(f float64) int64 {
 	switch {
-	case f != f: //nolint:gocritic // NaN
+	case math.IsNaN(f):
 		return 0
 	case f >= math.MaxInt64:
 		return math.MaxInt64

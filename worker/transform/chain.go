@@ -169,7 +169,7 @@ func (c *Chain) Last() string { return c.steps[len(c.steps)-1].class }
 
 // Describe lists the steps in their order, for logs.
 func (c *Chain) Describe() []string {
-	var steps []string
+	steps := make([]string, 0, len(c.steps))
 	for _, s := range c.steps {
 		steps = append(steps, s.alias+" "+s.class)
 	}

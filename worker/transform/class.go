@@ -160,12 +160,12 @@ func configError(message string) error {
 }
 
 // sides makes the two classes of a transformation that works on keys or values.
-func sides(name, doc string, def connectors.ConfigDef, checks map[string]check, make func(side, connectors.Config) (Transformation, error)) []*Class {
-	var both []*Class
+func sides(name, doc string, def connectors.ConfigDef, checks map[string]check, build func(side, connectors.Config) (Transformation, error)) []*Class {
+	both := make([]*Class, 0, 2)
 	for _, s := range []side{keySide, valueSide} {
 		c := &Class{
 			Name: javaPackage + name + "$" + s.String(), Doc: doc, Def: def, checks: checks,
-			step: func(cfg connectors.Config) (Transformation, error) { return make(s, cfg) },
+			step: func(cfg connectors.Config) (Transformation, error) { return build(s, cfg) },
 		}
 		if s == keySide {
 			c.key = Use{Reads: true, Changes: true}

@@ -54,10 +54,10 @@ func schemaOf(t testing.TB, raw json.RawMessage) *data.Schema {
 		t.Fatalf("no type %q", j.Type)
 	}
 	s := &data.Schema{Type: typ, Name: j.Name, Doc: j.Doc, Optional: j.Optional, Version: j.Version}
-	switch {
-	case typ == data.ArrayType:
+	if typ == data.ArrayType {
 		s.Value = schemaOf(t, j.Items)
-	case typ == data.MapType:
+	}
+	if typ == data.MapType {
 		s.Key, s.Value = schemaOf(t, j.Keys), schemaOf(t, j.Values)
 	}
 	if len(j.Parameters) > 0 {
@@ -193,8 +193,9 @@ func typed(t testing.TB, s *data.Schema, v any) any {
 			}
 		}
 		return st
+	default:
+		return v
 	}
-	return v
 }
 
 // render is TransformCases.render.

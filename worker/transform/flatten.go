@@ -110,6 +110,7 @@ func (f *flatten) addFields(to *data.Schema, fields []data.Field, prefix string,
 				return err
 			}
 			continue
+		default:
 		}
 		flat := basics(s, s.Type)
 		flat.Value, flat.Optional = s.Value, opt

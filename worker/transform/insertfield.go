@@ -139,6 +139,7 @@ func (i *insertField) schema(from *data.Schema) (*data.Schema, error) {
 			s.Type = data.Int64
 		case insertTimestamp:
 			s = data.TimestampSchema(!in.required)
+		case insertTopic, insertStatic:
 		}
 		if err := addField(to, in.name, s); err != nil {
 			return nil, err

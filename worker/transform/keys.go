@@ -17,9 +17,11 @@ func option(importance connectors.Importance, more ...connectors.KeyOption) []co
 func high(more ...connectors.KeyOption) []connectors.KeyOption {
 	return option(connectors.High, more...)
 }
+
 func medium(more ...connectors.KeyOption) []connectors.KeyOption {
 	return option(connectors.Medium, more...)
 }
+
 func low(more ...connectors.KeyOption) []connectors.KeyOption { return option(connectors.Low, more...) }
 
 // replaceNull is the key of all transformations that read fields.

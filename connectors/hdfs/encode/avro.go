@@ -288,7 +288,7 @@ func (f *avroFile) begin(p *plan) (err error) {
 		err = f.writer.Reset(&f.out)
 	} else {
 		if f.writer != nil {
-			f.writer.Close() // into a buffer that nobody reads
+			_ = f.writer.Close() // into a buffer that nobody reads
 			f.writer, f.made = nil, nil
 		}
 		var codec ocf.Codec

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -302,7 +303,7 @@ func TestAvroFiles(t *testing.T) {
 						t.Fatal(i, v, err)
 					}
 				}
-				if err := r.Decode(new(any)); err != io.EOF {
+				if err := r.Decode(new(any)); !errors.Is(err, io.EOF) {
 					t.Errorf("behind the last record: %v", err)
 				}
 				r.Close()
@@ -390,7 +391,7 @@ func TestAvroRefuses(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := r.Decode(new(any)); err != io.EOF {
+	if err := r.Decode(new(any)); !errors.Is(err, io.EOF) {
 		t.Error(err)
 	}
 }

@@ -21,8 +21,18 @@ func BenchmarkAppend(b *testing.B) {
 	}
 	values[0] += strings.Repeat(" ", 200-len(values[0])%200)
 	for _, o := range []Options{
-		{Class: JSON}, {Class: JSON, Compression: Gzip}, {Class: JSON, Compression: Zstd}, {Class: JSON, Compression: Snappy}, {Class: String}, {Class: ByteArray},
-		{Class: Avro}, {Class: Avro, AvroCodec: Snappy}, {Class: Avro, AvroCodec: "zstandard"}, {Class: Parquet, ParquetCodec: None}, {Class: Parquet}, {Class: Parquet, ParquetCodec: Zstd},
+		{Class: JSON},
+		{Class: JSON, Compression: Gzip},
+		{Class: JSON, Compression: Zstd},
+		{Class: JSON, Compression: Snappy},
+		{Class: String},
+		{Class: ByteArray},
+		{Class: Avro},
+		{Class: Avro, AvroCodec: Snappy},
+		{Class: Avro, AvroCodec: "zstandard"},
+		{Class: Parquet, ParquetCodec: None},
+		{Class: Parquet},
+		{Class: Parquet, ParquetCodec: Zstd},
 	} {
 		for _, with := range []string{schema, ""} {
 			name := "schema"

@@ -97,6 +97,7 @@ func (f *Format) structured() {
 		f.plain = &schema{kind: stringKind, optional: true}
 	case connectors.PayloadBytes:
 		f.plain = &schema{kind: bytesKind, optional: true}
+	default:
 	}
 }
 

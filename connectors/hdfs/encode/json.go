@@ -91,19 +91,19 @@ func (d *document) value(i, depth int) (end int, err error) {
 	if i >= len(d.src) {
 		return i, d.wrong(i)
 	}
-	switch c := d.src[i]; {
-	case c == '"':
+	switch d.src[i] {
+	case '"':
 		return d.text(i)
-	case c == '{' || c == '[':
+	case '{', '[':
 		if depth == maxDepth {
 			return i, fmt.Errorf("values lie more than %d deep in one another", maxDepth)
 		}
 		return d.compound(i, depth)
-	case c == 't':
+	case 't':
 		return d.word(i, "true", isBool)
-	case c == 'f':
+	case 'f':
 		return d.word(i, "false", isBool)
-	case c == 'n':
+	case 'n':
 		return d.word(i, "null", isNull)
 	default:
 		return d.number(i)

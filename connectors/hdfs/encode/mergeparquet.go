@@ -35,7 +35,7 @@ func mergeParquet(w io.Writer, files []Source) error {
 	for k, v := range notes(opened[0]) {
 		options = append(options, parquet.KeyValueMetadata(k, v))
 	}
-	m := parquetMerger{out: parquet.NewWriter(w, options...), rows: make([]parquet.Row, ask)}
+	m := parquetMerger{out: parquet.NewGenericWriter[any](w, options...), rows: make([]parquet.Row, ask)}
 	for i, p := range opened {
 		for _, g := range p.RowGroups() {
 			if err := m.copy(g); err != nil {
@@ -48,14 +48,14 @@ func mergeParquet(w io.Writer, files []Source) error {
 
 // parquetMerger writes the rows of several files into one.
 type parquetMerger struct {
-	out   *parquet.Writer
+	out   *parquet.GenericWriter[any]
 	rows  []parquet.Row
 	group int64 // where the present row group begins
 }
 
 func (m *parquetMerger) copy(g parquet.RowGroup) error {
 	rows := g.Rows()
-	defer rows.Close()
+	defer func() { _ = rows.Close() }() // they are only read
 	for {
 		n, err := rows.ReadRows(m.rows)
 		if n > 0 {

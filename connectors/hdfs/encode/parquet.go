@@ -47,7 +47,7 @@ type parquetPlan struct {
 
 func newParquetPlan(s *schema, codec compress.Codec, o *Options) (*parquetPlan, error) {
 	if s.kind != structKind {
-		return nil, fmt.Errorf("Parquet files hold structs, and the values are of type %s; use AvroFormat", s.kind) //nolint:staticcheck // Parquet is a name
+		return nil, fmt.Errorf("Parquet files hold structs, and the values are of type %s; use AvroFormat", s.kind)
 	}
 	top := *s
 	top.optional = false // a record is there
@@ -74,7 +74,7 @@ func newParquetPlan(s *schema, codec compress.Codec, o *Options) (*parquetPlan, 
 type parquetFile struct {
 	schemas *Schemas
 	plan    *plan // of the present file; nil until it has a record
-	writer  *parquet.Writer
+	writer  *parquet.GenericWriter[any]
 	made    *plan // what the writer was made for
 	columns columns
 	row     parquet.Row
@@ -135,7 +135,7 @@ func (f *parquetFile) begin(p *plan) {
 	if f.made == p {
 		f.writer.Reset(&f.out)
 	} else {
-		f.writer = parquet.NewWriter(&f.out, p.parquet.options...)
+		f.writer = parquet.NewGenericWriter[any](&f.out, p.parquet.options...)
 	}
 	f.plan, f.made = p, p
 }
@@ -186,7 +186,7 @@ func (f *parquetFile) reset() {
 	f.plan, f.known, f.since, f.records, f.taken, f.ended, f.failed = nil, 0, 0, 0, 0, false, nil
 }
 
-var errNotParquet = errors.New("Parquet files hold structs; use JsonConverter for value.converter, or another format") //nolint:staticcheck // Parquet is a name
+var errNotParquet = errors.New("Parquet files hold structs; use JsonConverter for value.converter, or another format")
 
 func (f *Format) parquet(o Options) error {
 	codec, err := parquetCodec(o.ParquetCodec)

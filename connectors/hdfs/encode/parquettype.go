@@ -31,7 +31,7 @@ const (
 	maxColumns = 1 << 15
 )
 
-var errColumns = errors.New("Parquet has no place for a struct without fields") //nolint:staticcheck // Parquet is a name
+var errColumns = errors.New("Parquet has no place for a struct without fields")
 
 // parquetBuilder numbers the columns in the order of a schema.
 type parquetBuilder struct {

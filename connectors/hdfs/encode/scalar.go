@@ -33,6 +33,7 @@ func (d *document) intOf(n int, k kind) (int64, error) {
 		bits = 16
 	case int32Kind:
 		bits = 32
+	default:
 	}
 	if v < -1<<(bits-1) || v > 1<<(bits-1)-1 {
 		return 0, fmt.Errorf("%d is no %s", v, k)
@@ -58,6 +59,7 @@ func (d *document) floatOf(n, bits int) (float64, error) {
 		case "-Infinity":
 			return math.Inf(-1), nil
 		}
+	default:
 	}
 	return 0, d.mismatch(n, "a number")
 }

@@ -18,7 +18,8 @@ func TestStatements(t *testing.T) {
 		want string
 	}{
 		{
-			"Avro by a field", Table{
+			"Avro by a field",
+			Table{
 				Database: "default", Name: "${topic}", Topic: "my.topic-1", Location: "hdfs://nn:8020/topics/my.topic-1", Format: "AvroFormat",
 				Columns: []string{"colour"}, Schema: []byte(fields),
 			},
@@ -27,16 +28,19 @@ func TestStatements(t *testing.T) {
 				"PARTITIONED BY (`colour` string)\nSTORED AS AVRO\nLOCATION 'hdfs://nn:8020/topics/my.topic-1';\nMSCK REPAIR TABLE `default`.`my_topic_1`;\n",
 		},
 		{
-			"JSON without a schema", Table{Name: "t", Topic: "x", Location: "hdfs://nn/o'brien", Format: "JsonFormat"},
+			"JSON without a schema",
+			Table{Name: "t", Topic: "x", Location: "hdfs://nn/o'brien", Format: "JsonFormat"},
 			"CREATE EXTERNAL TABLE IF NOT EXISTS `t` (/* the fields of the records and their types */)\n" +
 				"ROW FORMAT SERDE 'org.apache.hive.hcatalog.data.JsonSerDe'\nSTORED AS TEXTFILE\nLOCATION 'hdfs://nn/o\\'brien';\n",
 		},
 		{
-			"text", Table{Name: "logs_${topic}", Topic: "x", Location: "hdfs://nn/x", Format: "StringFormat", Columns: []string{"partition"}},
+			"text",
+			Table{Name: "logs_${topic}", Topic: "x", Location: "hdfs://nn/x", Format: "StringFormat", Columns: []string{"partition"}},
 			"CREATE EXTERNAL TABLE IF NOT EXISTS `logs_x` (`value` string)\nPARTITIONED BY (`partition` string)\nSTORED AS TEXTFILE\nLOCATION 'hdfs://nn/x';\nMSCK REPAIR TABLE `logs_x`;\n",
 		},
 		{
-			"Parquet of a number, of a strange scale", Table{
+			"Parquet of a number, of a strange scale",
+			Table{
 				Name: "x", Location: "l", Format: "ParquetFormat",
 				Schema: []byte(`{"type":"bytes","name":"org.apache.kafka.connect.data.Decimal","parameters":{"scale":"2) --"}}`),
 			},

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/sluice-connect/sluice/connectors"
@@ -37,7 +38,7 @@ func (l *Locator) typeOf(b *connectors.Batch, f field) (t schema, known bool, er
 		if err := json.Unmarshal(text, &root); err != nil {
 			l.types.err = fmt.Errorf("its schema cannot be read: %w", err)
 		}
-		for _, f := range append(l.p.fields[:len(l.p.fields):len(l.p.fields)], l.p.stamp) {
+		for _, f := range append(slices.Clip(l.p.fields), l.p.stamp) {
 			if at, ok := root.at(f.path); ok {
 				l.types.of[f.name] = at
 			}

@@ -16,12 +16,12 @@ type field struct {
 func newField(name string) (field, error) {
 	name = strings.TrimSpace(name)
 	if name == "" {
-		return field{}, errors.New("Field name cannot be null or empty") //nolint:staticcheck // Confluent's words
+		return field{}, errors.New("Field name cannot be null or empty")
 	}
 	path := strings.Split(name, ".")
 	for _, part := range path {
 		if strings.TrimSpace(part) == "" {
-			return field{}, errors.New("Field name cannot contain an empty or whitespace-only path segment") //nolint:staticcheck // Confluent's words
+			return field{}, errors.New("Field name cannot contain an empty or whitespace-only path segment")
 		}
 	}
 	return field{name, path}, nil

@@ -77,7 +77,7 @@ func New(o Options) (*Partitioner, error) {
 			p.fields = append(p.fields, f)
 		}
 		if len(p.fields) == 0 {
-			return nil, &Error{"Fields", errors.New("Partition field name cannot be null or empty when using FieldPartitioner.")} //nolint:staticcheck // Confluent's words
+			return nil, &Error{"Fields", errors.New("Partition field name cannot be null or empty when using FieldPartitioner.")}
 		}
 		return p, nil
 	case Hourly:

@@ -30,7 +30,7 @@ func newPattern(s, locale string) (*pattern, error) {
 				n++
 			}
 			if !strings.ContainsRune("GCxwyYeEDMdaKhHkmsSzZ", rune(c)) {
-				return nil, fmt.Errorf("Illegal pattern component: %s", s[i:i+n]) //nolint:staticcheck // Joda-Time's words
+				return nil, fmt.Errorf("Illegal pattern component: %s", s[i:i+n])
 			}
 			if c == 'z' && n >= 4 {
 				return nil, fmt.Errorf("%s, the long name of the time zone, is not supported; use z, or Z for its offset", s[i:i+n])

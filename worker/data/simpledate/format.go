@@ -1,6 +1,7 @@
 package simpledate
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -72,7 +73,7 @@ func newAt(pattern string, now time.Time) (*Format, error) {
 		}
 	}
 	if quoted {
-		return nil, fmt.Errorf("Unterminated quote")
+		return nil, errors.New("Unterminated quote")
 	}
 	return f, nil
 }

@@ -165,10 +165,9 @@ func (t *translation) group() error {
 		return t.problem("Unknown inline modifier")
 	}
 	text := strings.TrimSuffix(flags.String(), "-")
-	switch {
-	case t.in[end] == ':':
+	if t.in[end] == ':' {
 		t.out.WriteString("(?" + text + ":")
-	default:
+	} else {
 		t.open--
 		if text != "" {
 			t.out.WriteString("(?" + text + ")")

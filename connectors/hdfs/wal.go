@@ -1,0 +1,105 @@
+package hdfs
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"path"
+	"strings"
+)
+
+// walBlock is a commit of Confluent's connector, as its write-ahead log has it.
+type walBlock []walEntry
+
+// walEntry is a file of such a commit: absolute paths.
+type walEntry struct{ temp, final string }
+
+var errWAL = errors.New("it is no write-ahead log of Confluent's connector")
+
+// parseWAL reads the complete blocks of a write-ahead log of Confluent's HDFS connector. whole is false where the log ends in
+// the middle of something, which was never committed then.
+//
+// The format (its WALFile, after Hadoop's SequenceFile): "WAL", a version byte, 0, and 16 bytes that mark synchronisation
+// points; then for each entry its length, the length of its key, key and value, or -1 and the 16 bytes before the next length.
+// Numbers have 4 bytes, the highest first. Keys and values are Hadoop Texts. The key is the path of a temporary file and the
+// value that of the committed one, or the key is BEGIN or END and stands around the files of a commit.
+func parseWAL(log []byte) (blocks []walBlock, whole bool, err error) {
+	const header, mark = 4, 16
+	if len(log) == 0 {
+		return nil, true, nil
+	}
+	if len(log) < header+mark || string(log[:3]) != "WAL" || log[3] != 0 {
+		return nil, false, errWAL
+	}
+	sync, rest := log[header:header+mark], log[header+mark:]
+	var block walBlock //nolint:prealloc // nobody knows how many entries follow
+	begun := false
+	for len(rest) > 0 {
+		if len(rest) < 4 {
+			return blocks, false, nil
+		}
+		length := int32(binary.BigEndian.Uint32(rest)) //nolint:gosec // the sign is meant
+		rest = rest[4:]
+		if length == -1 {
+			if len(rest) < mark || !bytes.Equal(rest[:mark], sync) {
+				return blocks, false, nil
+			}
+			rest = rest[mark:]
+			continue
+		}
+		if length < 0 || len(rest) < 4+int(length) {
+			return blocks, false, nil
+		}
+		entry := rest[4 : 4+length]
+		rest = rest[4+length:]
+		key, after, ok1 := hadoopText(entry)
+		value, _, ok2 := hadoopText(after)
+		if !ok1 || !ok2 {
+			return blocks, false, nil
+		}
+		switch key {
+		case "BEGIN":
+			block, begun = nil, true
+		case "END":
+			if begun && len(block) > 0 {
+				blocks = append(blocks, block)
+			}
+			block, begun = nil, false
+		default:
+			block = append(block, walEntry{pathOf(key), pathOf(value)})
+		}
+	}
+	return blocks, !begun, nil
+}
+
+// hadoopText reads a text with its length before it, a number of Hadoop's WritableUtils.
+func hadoopText(b []byte) (text string, rest []byte, ok bool) {
+	if len(b) == 0 {
+		return "", nil, false
+	}
+	n, b := int64(int8(b[0])), b[1:] //nolint:gosec // the sign is meant
+	if n < -112 {                    // so many bytes follow; below -120 the number is negative
+		size := int(-112 - n)
+		if n < -120 || size > 4 || len(b) < size {
+			return "", nil, false
+		}
+		n = 0
+		for _, c := range b[:size] {
+			n = n<<8 | int64(c)
+		}
+		b = b[size:]
+	}
+	if n < 0 || n > int64(len(b)) {
+		return "", nil, false
+	}
+	return string(b[:n]), b[n:], true
+}
+
+// pathOf takes the path from a URL.
+func pathOf(url string) string {
+	if _, rest, ok := strings.Cut(url, "://"); ok {
+		_, p, _ := strings.Cut(rest, "/")
+		url = "/" + p
+	}
+	return path.Clean(url)
+}
