@@ -29,8 +29,10 @@ type appendStore struct {
 	current  progress
 	attempt  int
 	dirty    bool   // the file may be longer than recorded
-	tried    string // temporary name of a progress file whose rename was not answered
+	tried    string // temporary name of a file whose rename was not answered
 	settleAt time.Time
+
+	generation int // of the next file that is made
 }
 
 // progress is the content of the progress file.
@@ -55,7 +57,7 @@ type grown struct {
 
 var _ store = (*appendStore)(nil)
 
-func newAppendStore(w *writer) *appendStore { return &appendStore{w: w} }
+func newAppendStore(w *writer) *appendStore { return &appendStore{w: w, generation: 1} }
 
 func (s *appendStore) recover(ctx context.Context) (int64, error) {
 	w := s.w
@@ -182,6 +184,9 @@ func (s *appendStore) leave(ctx context.Context, name string, length int64, why 
 		if err := w.fs.RemoveAll(ctx, whole); err != nil {
 			return failure("removing "+whole, err)
 		}
+		if g, ok := w.set.names.parseGrowing(w.partition, name); ok {
+			s.generation = g.generation + 1 // a removal that comes late must not find the file that is made instead
+		}
 	} else {
 		w.log.Warn("a growing file cannot be appended to; another one is begun", "partition", w.partition, "file", name, "bytes", length, "error", why)
 		s.current.Left = append(slices.Clone(s.current.Left), left{File: name, Length: length})
@@ -272,7 +277,9 @@ func (s *appendStore) commit(ctx context.Context, t *tranche) error {
 	if err != nil {
 		return err
 	}
-	if s.tried != "" { // a rename that was not answered could come late, and turn the progress back, unless its source is removed
+	// A rename that was not answered could come late, and turn the progress back or put an empty file over what was appended,
+	// unless its source is removed.
+	if s.tried != "" {
 		if err := s.w.fs.RemoveAll(ctx, s.tried); err != nil {
 			return failure("removing "+s.tried, err)
 		}
@@ -325,6 +332,7 @@ func (s *appendStore) append(ctx context.Context, first int64, data []byte) erro
 		if err := s.cut(ctx, name); err != nil {
 			return err
 		}
+		name = path.Join(w.set.names.dir(w.partition), s.current.File)
 	}
 	s.dirty = true
 	f, err := w.fs.Append(ctx, name)
@@ -354,12 +362,13 @@ func (s *appendStore) append(ctx context.Context, first int64, data []byte) erro
 func (s *appendStore) make(ctx context.Context, first int64) error {
 	w := s.w
 	s.attempt++
-	temp, name := w.place.path("growing-"+strconv.Itoa(s.attempt)), w.set.names.growing(w.partition, growing{first, 1, w.set.names.ext})
+	temp, name := w.place.path("growing-"+strconv.Itoa(s.attempt)), w.set.names.growing(w.partition, growing{first, s.generation, w.set.names.ext})
 	f, err := w.fs.Create(ctx, temp, w.set.fileSize)
 	if err == nil {
 		err = f.Close()
 	}
 	if err == nil {
+		s.tried = temp
 		err = w.fs.Rename(ctx, temp, name)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
@@ -368,21 +377,27 @@ func (s *appendStore) make(ctx context.Context, first int64) error {
 	if err != nil {
 		return failure("making "+name, err)
 	}
+	s.tried = ""
 	s.current.File, s.current.Length = path.Base(name), 0
 	return nil
 }
 
-// cut removes what an attempt that failed may have left behind what counts.
+// cut removes what an attempt that failed may have left behind what counts. The file gets its next generation before: a
+// call whose answer was lost may take effect later, and a late cut must not find what is appended from now on.
 func (s *appendStore) cut(ctx context.Context, name string) error {
-	size, err := s.w.fs.Size(ctx, name)
+	g, ok := s.w.set.names.parseGrowing(s.w.partition, path.Base(name))
+	if !ok {
+		return connectors.Fatal("cutting off a failed attempt", fmt.Errorf("%s is no name of a growing file", name), "")
+	}
+	g.generation++
+	to := s.w.set.names.growing(s.w.partition, g)
+	err := s.w.fs.Rename(ctx, name, to)
 	if errors.Is(err, fs.ErrNotExist) {
 		return fenced("appending to " + name)
-	}
-	if err == nil && size > s.current.Length {
-		err = s.w.fs.Truncate(ctx, name, s.current.Length)
 	}
 	if err != nil {
 		return failure("cutting off a failed attempt from "+name, err)
 	}
-	return nil
+	s.current.File = path.Base(to)
+	return s.settle(ctx, to, s.current.Length)
 }

@@ -33,8 +33,15 @@ type model struct {
 	now   int            // calls so far
 	fault map[int]fault
 	calls []string
+	await []awaited // effects that take place later
+	delay int       // calls that they take
 	// refuse fails calls before they take effect, by what they are; nil fails none.
 	refuse func(call string) error
+}
+
+type awaited struct {
+	at int
+	f  func() error
 }
 
 type fault int
@@ -46,6 +53,7 @@ const (
 	shortFile // Close says that all is well, and half is there
 	crash     // the process ends before the call
 	crashPast // the process ends after it
+	late      // the answer is lost, and the effect takes place some calls later
 )
 
 var (
@@ -73,6 +81,7 @@ func (v *view) do(what string, f func() error) error {
 	defer v.m.mu.Unlock()
 	v.m.now++
 	v.m.calls = append(v.m.calls, what)
+	v.m.comeLate()
 	if v.m.refuse != nil {
 		if err := v.m.refuse(what); err != nil {
 			return err
@@ -86,6 +95,11 @@ func (v *view) do(what string, f func() error) error {
 			return err
 		}
 		return errFault
+	case late:
+		if kind, _, _ := strings.Cut(what, " "); kind == "rename" || kind == "truncate" || kind == "remove" || kind == "mkdir" {
+			v.m.await = append(v.m.await, awaited{v.m.now + v.m.delay, f})
+		}
+		return errFault
 	case crash:
 		v.dead = true
 		return errCrash
@@ -96,6 +110,17 @@ func (v *view) do(what string, f func() error) error {
 	default:
 		return f()
 	}
+}
+
+// comeLate lets what is due take effect.
+func (m *model) comeLate() {
+	m.await = slices.DeleteFunc(m.await, func(a awaited) bool {
+		if a.at > m.now {
+			return false
+		}
+		_ = a.f() // nobody waits for its answer
+		return true
+	})
 }
 
 func notExist(name string) error { return &fs.PathError{Op: "find", Path: name, Err: fs.ErrNotExist} }
@@ -254,7 +279,10 @@ func (v *view) Truncate(_ context.Context, name string, size int64) error {
 		if err := v.m.free(name); err != nil {
 			return err
 		}
-		v.m.files[name] = d[:size]
+		if size > int64(len(d)) {
+			return errors.New("cannot truncate to a larger file size")
+		}
+		v.m.files[name] = slices.Clone(d[:size])
 		return nil
 	})
 }
@@ -416,12 +444,18 @@ func exactlyOnce(t *testing.T, rt *rapid.T, sc scene) {
 	maps.Copy(raw, sc.set)
 	tk := newTask(t, sc.payload, raw)
 	m.lease = rapid.IntRange(0, 100).Draw(rt, "lease")
+	m.delay = rapid.IntRange(1, 30).Draw(rt, "delay")
 	if rapid.Bool().Draw(rt, "tiny buffer") {
 		tk.set.buffer = 8 // most files are streamed
 	}
+	at := 0
 	for i, n := 0, rapid.IntRange(0, 12).Draw(rt, "faults"); i < n; i++ {
-		at := rapid.IntRange(1, 250).Draw(rt, "call")
-		m.fault[at] = fault(rapid.IntRange(int(failBefore), int(crashPast)).Draw(rt, "fault"))
+		if i > 0 && rapid.Bool().Draw(rt, "soon") { // what mends a fault fails too
+			at += rapid.IntRange(1, 10).Draw(rt, "calls later")
+		} else {
+			at = rapid.IntRange(1, 250).Draw(rt, "call")
+		}
+		m.fault[at] = fault(rapid.IntRange(int(failBefore), int(late)).Draw(rt, "fault"))
 	}
 	var committed int64 = -1
 	var zombies []*writer
