@@ -140,18 +140,25 @@ func (s *appendStore) adopt(ctx context.Context, f grown, length int64) error {
 	if err := w.fs.Rename(ctx, from, to); err != nil {
 		return failure("taking over "+from, err)
 	}
-	err := s.settle(ctx, to, length)
-	if held(err) {
+	if length == 0 {
+		return s.leave(ctx, path.Base(to), 0, nil)
+	}
+	whole, err := s.settle(ctx, to, length)
+	switch {
+	case held(err):
 		return s.leave(ctx, path.Base(to), length, err)
-	}
-	if err == nil {
+	case err != nil:
+		return err
+	case whole:
 		s.current.File, s.current.Length = path.Base(to), length
+	default: // it was cut: nothing is appended to it any more
+		s.current.File, s.current.Length = "", 0
 	}
-	return err
+	return nil
 }
 
-// settle makes sure that nobody has a file open, and cuts off what does not count.
-func (s *appendStore) settle(ctx context.Context, name string, length int64) error {
+// settle makes sure that nobody has a file open, and cuts off what does not count. It says whether there was nothing to cut.
+func (s *appendStore) settle(ctx context.Context, name string, length int64) (whole bool, err error) {
 	w := s.w
 	f, err := w.fs.Append(ctx, name)
 	if err == nil {
@@ -162,21 +169,25 @@ func (s *appendStore) settle(ctx context.Context, name string, length int64) err
 		size, err = w.fs.Size(ctx, name)
 	}
 	if err != nil {
-		return failure("taking over "+name, err)
+		return false, failure("taking over "+name, err)
 	}
 	if size < length {
-		return connectors.Fatal("taking over "+name, fmt.Errorf("it has %d bytes, the progress file says %d", size, length),
+		return false, connectors.Fatal("taking over "+name, fmt.Errorf("it has %d bytes, the progress file says %d", size, length),
 			"the file was cut by somebody; move it and "+w.set.names.progress(w.partition)+" away to begin anew")
 	}
 	if size > length {
 		if err := w.fs.Truncate(ctx, name, length); err != nil {
-			return failure("cutting off what was not acknowledged of "+name, err)
+			return false, failure("cutting off what was not acknowledged of "+name, err)
 		}
 	}
-	return nil
+	return size == length, nil
 }
 
-// leave goes on without a file that cannot be opened for now. One of which nothing counts is removed.
+// errUnknown says that an attempt to append ended without an answer.
+var errUnknown = errors.New("an attempt to append to it failed")
+
+// leave goes on without a file that cannot be opened for now, or whose end is not known. One of which nothing counts is
+// removed.
 func (s *appendStore) leave(ctx context.Context, name string, length int64, why error) error {
 	w := s.w
 	if length == 0 {
@@ -209,7 +220,7 @@ func (s *appendStore) settleLeft(ctx context.Context) {
 	var still []left
 	for _, l := range s.current.Left {
 		name := path.Join(w.set.names.dir(w.partition), l.File)
-		err := s.settle(ctx, name, l.Length)
+		_, err := s.settle(ctx, name, l.Length)
 		if err == nil || errors.Is(err, fs.ErrNotExist) { // moved away by the user, or by a successor
 			continue
 		}
@@ -296,6 +307,11 @@ func (s *appendStore) commit(ctx context.Context, t *tranche) error {
 		case p.Next > s.current.Next:
 			return fenced("recording progress in " + s.w.set.names.progress(s.w.partition))
 		}
+		// What the attempt left behind, and what of it takes effect only later, must not meet what is appended from now on.
+		if err := s.leave(ctx, s.current.File, s.current.Length, errUnknown); err != nil {
+			return err
+		}
+		s.dirty = false
 	}
 	s.settleLeft(ctx)
 	err = s.append(ctx, o.first, data)
@@ -328,12 +344,6 @@ func (s *appendStore) append(ctx context.Context, first int64, data []byte) erro
 		}
 	}
 	name := path.Join(w.set.names.dir(w.partition), s.current.File)
-	if s.dirty {
-		if err := s.cut(ctx, name); err != nil {
-			return err
-		}
-		name = path.Join(w.set.names.dir(w.partition), s.current.File)
-	}
 	s.dirty = true
 	f, err := w.fs.Append(ctx, name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -380,24 +390,4 @@ func (s *appendStore) make(ctx context.Context, first int64) error {
 	s.tried = ""
 	s.current.File, s.current.Length = path.Base(name), 0
 	return nil
-}
-
-// cut removes what an attempt that failed may have left behind what counts. The file gets its next generation before: a
-// call whose answer was lost may take effect later, and a late cut must not find what is appended from now on.
-func (s *appendStore) cut(ctx context.Context, name string) error {
-	g, ok := s.w.set.names.parseGrowing(s.w.partition, path.Base(name))
-	if !ok {
-		return connectors.Fatal("cutting off a failed attempt", fmt.Errorf("%s is no name of a growing file", name), "")
-	}
-	g.generation++
-	to := s.w.set.names.growing(s.w.partition, g)
-	err := s.w.fs.Rename(ctx, name, to)
-	if errors.Is(err, fs.ErrNotExist) {
-		return fenced("appending to " + name)
-	}
-	if err != nil {
-		return failure("cutting off a failed attempt from "+name, err)
-	}
-	s.current.File = path.Base(to)
-	return s.settle(ctx, to, s.current.Length)
 }
