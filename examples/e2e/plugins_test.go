@@ -65,7 +65,7 @@ func TestThirdPartyPlugin(t *testing.T) {
 	}
 	p.listed("com.example.StdoutSinkConnector")
 	p.create("printer", 1, map[string]string{
-		"connector.class": "com.example.StdoutSinkConnector", "topics": "clicks", "prefix": "seen: ",
+		"connector.class": "com.example.StdoutSinkConnector", "topics": "clicks", "prefix": "seen:",
 		"value.converter": "org.apache.kafka.connect.json.JsonConverter", "value.converter.schemas.enable": "false",
 	})
 	users := names("go", 20)
@@ -77,7 +77,7 @@ func TestThirdPartyPlugin(t *testing.T) {
 		}
 		for _, u := range users {
 			if !slices.ContainsFunc(strings.Split(string(log), "\n"), func(l string) bool {
-				return strings.Contains(l, "seen: {") && strings.Contains(l, u)
+				return strings.Contains(l, "seen:{") && strings.Contains(l, u)
 			}) {
 				return fmt.Errorf("%s is not in the log", u)
 			}
