@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -41,6 +42,7 @@ type processRunner struct {
 	cmd      *exec.Cmd
 	lifeline *os.File // our end of the pipe; closed, it tells the plugin to end
 	closing  sync.Once
+	rejected atomic.Bool // go-plugin has it killed, because it did not start as a plugin does
 	pid      int
 	signals  target
 	state    string        // how it ended
@@ -128,8 +130,28 @@ func (r *processRunner) story() string {
 // Wait implements runner.Runner.
 func (r *processRunner) Wait(context.Context) error { <-r.exited; return nil }
 
-// Kill implements runner.Runner.
-func (r *processRunner) Kill(context.Context) error { r.kill(); return nil }
+// Kill implements runner.Runner. go-plugin kills what does not start as it should, also what somebody has just killed: a
+// moment tells these apart.
+func (r *processRunner) Kill(context.Context) error {
+	if r.cmd == nil || r.endsWithin(explainWithin) {
+		return nil
+	}
+	r.rejected.Store(true)
+	r.kill()
+	return nil
+}
+
+// endsWithin waits for the end of the process.
+func (r *processRunner) endsWithin(d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-r.exited:
+		return true
+	case <-timer.C:
+		return false
+	}
+}
 
 // Stdout implements runner.Runner: the handshake and nothing more.
 func (r *processRunner) Stdout() io.ReadCloser { return r.hello }
@@ -239,15 +261,8 @@ func (h *handshake) Close() error { return nil }
 // killed says whether the process has ended by a signal that asks for that, of somebody else. It is asked before this worker kills it,
 // and waits a moment for a death that is not seen yet.
 func (r *processRunner) killed(within time.Duration) bool {
-	if r.cmd == nil {
+	if r.cmd == nil || r.rejected.Load() || !r.endsWithin(within) {
 		return false
 	}
-	timer := time.NewTimer(within)
-	defer timer.Stop()
-	select {
-	case <-r.exited:
-		return strings.Contains(r.state, "signal: killed") || strings.Contains(r.state, "signal: terminated")
-	case <-timer.C:
-		return false
-	}
+	return strings.Contains(r.state, "signal: killed") || strings.Contains(r.state, "signal: terminated")
 }
