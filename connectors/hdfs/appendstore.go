@@ -21,9 +21,10 @@ import (
 // with the next generation number, under which predecessors do not know it; then it opens and closes the file, which HDFS
 // only grants when nobody else has it open; then it cuts off what was never acknowledged.
 //
-// HDFS keeps a file whose writer died for a minute, and longer where it cannot bring its last block in order. Records do
-// not wait for that: the file is left as it is, the next commit begins another one, and what was never acknowledged is cut
-// off from the file that was left once HDFS lets it be opened.
+// HDFS keeps a file whose writer died for a minute, and longer where it cannot bring its last block in order; and calls that
+// were given up may take effect later. Records do not wait for that, and do not meet it: after a failure the file is left as it is,
+// the next commit begins another one, and what was never acknowledged is cut off from the file that was left once HDFS lets it
+// be opened.
 type appendStore struct {
 	w        *writer
 	current  progress

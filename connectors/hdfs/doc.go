@@ -16,8 +16,9 @@
 //     partition, those being committed among them; a failed file is abandoned and written anew. A larger one is streamed, and
 //     its failure sends the task back to the last committed offset.
 //  5. In append mode the length of the growing file counts as recorded in its progress file, which is replaced by a
-//     rename from the temporary folder; what lies beyond was never acknowledged and is cut off by the
-//     next opening, or, from a file that HDFS did not let be opened, as soon as it does. No record waits for that.
+//     rename from the temporary folder; what lies beyond was never acknowledged and is cut off by the next opening, or, from
+//     a file that HDFS did not let be opened, as soon as it does. After an attempt whose outcome is not known, and after a cut,
+//     nothing is appended to that file any more: another one is begun, and no record waits.
 //  6. Every call to HDFS ends at its deadline or when its context does. Clients with broken files are closed, because a
 //     living client would hold their leases.
 //  7. While the other side is away the writer tries again by itself and says why; it gives up only when another writer
