@@ -22,12 +22,11 @@ func BenchmarkStackSink(b *testing.B) {
 	b.Cleanup(func() { reader{b, s.ElasticsearchURL()}.call("DELETE", "/"+p.Topic, "") })
 	value := fmt.Appendf(nil, `{"n":1234567,"timestamp":"2026-11-23T04:41:52.123+0000","userAgent":"Mozilla/5.0 (X11; Linux x86_64)","colorName":"blue","userName":%q}`,
 		"a-name-that-fills-the-record-to-its-190-bytes-of-JSON")
-	batch := documents(p, 0, 2000, func(int64) []byte { return value })
 	b.SetBytes(int64(len(value)))
 	b.ResetTimer()
 	offset := int64(0)
 	for ; offset < int64(b.N); offset += 2000 {
-		batch = documents(p, offset, 2000, func(int64) []byte { return value })
+		batch := documents(p, offset, 2000, func(int64) []byte { return value })
 		if err := w.Write(b.Context(), batch); err != nil {
 			b.Fatal(err)
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -92,9 +93,7 @@ func TestSchemasInFolder(t *testing.T) {
 		t.Run(fmt.Sprint(tc.set), func(t *testing.T) {
 			dir := t.TempDir()
 			raw := map[string]string{"store.url": "file://" + dir, "flush.size": "100", "sluice.buffer.bytes": "65536"}
-			for k, v := range tc.set {
-				raw[k] = v
-			}
+			maps.Copy(raw, tc.set)
 			w := openAt(t, newTask(t, connectors.PayloadJSON, raw), -1, newAcks())
 			text := strings.Repeat("0123456789", 200)
 			for n := int64(0); n < 400; n += 50 {

@@ -32,7 +32,7 @@ func parseWAL(log []byte) (blocks []walBlock, whole bool, err error) {
 		return nil, false, errWAL
 	}
 	sync, rest := log[header:header+mark], log[header+mark:]
-	var block walBlock //nolint:prealloc // nobody knows how many entries follow
+	var block walBlock
 	begun := false
 	for len(rest) > 0 {
 		if len(rest) < 4 {
@@ -66,7 +66,7 @@ func parseWAL(log []byte) (blocks []walBlock, whole bool, err error) {
 			}
 			block, begun = nil, false
 		default:
-			block = append(block, walEntry{pathOf(key), pathOf(value)})
+			block = append(block, walEntry{pathOf(key), pathOf(value)}) //nolint:prealloc // nobody knows how many entries follow
 		}
 	}
 	return blocks, !begun, nil

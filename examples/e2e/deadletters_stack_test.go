@@ -7,7 +7,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -51,13 +53,11 @@ func TestDeadLettersUnderKills(t *testing.T) {
 		},
 	}
 	for name, cfg := range sinks {
-		for k, v := range map[string]string{
-			"tasks.max": fmt.Sprint(tasks), "topics": topic, "value.converter": "JsonConverter",
+		maps.Copy(cfg, map[string]string{
+			"tasks.max": strconv.Itoa(tasks), "topics": topic, "value.converter": "JsonConverter",
 			"errors.tolerance": "all", "errors.deadletterqueue.topic.name": topic + "-" + name, "errors.deadletterqueue.topic.replication.factor": "1",
 			"errors.deadletterqueue.context.headers.enable": "true", "behavior.on.null.values": "fail",
-		} {
-			cfg[k] = v
-		}
+		})
 		p.create(name, tasks, cfg)
 	}
 

@@ -39,7 +39,7 @@ func TestOverridePolicy(t *testing.T) {
 func TestCheckOverrides(t *testing.T) {
 	for value, want := range map[string]string{
 		"": "Invalid value  for configuration consumer.override.fetch.min.bytes: Not a number of type INT", "99999999999": "Invalid value 99999999999 for configuration consumer.override.fetch.min.bytes: Not a number of type INT",
-		" 7 ": "", "-1": "",
+		" 7 ": "", "-1": "", //nolint:gocritic // blanks are what is tried
 	} {
 		got := ""
 		if err := CheckOverrides(map[string]string{"consumer.override.fetch.min.bytes": value, "consumer.override.auto.offset.reset": "never"}); err != nil {

@@ -161,7 +161,8 @@ func (p Plugin) answersTo(class string) (name string, ok bool) {
 
 // names are all that the plugin answers to.
 func (p Plugin) names() []string {
-	all := []string{p.Name}
+	all := make([]string, 0, 1+3*len(p.Classes))
+	all = append(all, p.Name)
 	for _, c := range p.Classes {
 		all = append(all, aliases(c.Name)...)
 	}

@@ -52,11 +52,12 @@ func (s *seen) take(b *connectors.Batch) {
 		s.lines = append(s.lines, common)
 	}
 	for i, r := range b.All() {
-		line := fmt.Sprintf("%d: %s=%s", r.Offset, text(r.Key), text(r.Value))
+		var line strings.Builder
+		fmt.Fprintf(&line, "%d: %s=%s", r.Offset, text(r.Key), text(r.Value))
 		for h := range b.Headers(i) {
-			line += fmt.Sprintf(" %s:%s", h.Key, text(h.Value))
+			fmt.Fprintf(&line, " %s:%s", h.Key, text(h.Value))
 		}
-		s.lines = append(s.lines, line)
+		s.lines = append(s.lines, line.String())
 	}
 }
 

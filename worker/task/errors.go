@@ -86,6 +86,7 @@ func (r *run) badRecord(p *partition, offset int64, cause deadletter.Cause) erro
 		e.Op = "converting record headers with " + simple(cause.Class)
 	case deadletter.Transformation:
 		e.Op = "transforming record with " + simple(cause.Class)
+	case deadletter.TaskPut: // the sink said what it was doing
 	}
 	return e
 }

@@ -258,7 +258,7 @@ func (f *fakePlugin) Send(id uint32, c connectors.Columns, size int64) error {
 		f.t.Errorf("batch: %v", err)
 		return nil
 	}
-	if o.next >= 0 && b.First() != o.next && !(f.gaps && b.First() > o.next) {
+	if o.next >= 0 && b.First() != o.next && (!f.gaps || b.First() < o.next) {
 		f.t.Errorf("%s: batch begins at %d, wanted %d", o.p, b.First(), o.next)
 	}
 	fb := fakeBatch{size: size, next: b.Last() + 1}

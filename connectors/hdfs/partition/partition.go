@@ -93,17 +93,17 @@ func New(o Options) (*Partitioner, error) {
 
 func (p *Partitioner) byTime(o Options) (err error) {
 	if p.duration = o.Duration.Milliseconds(); p.duration <= 0 {
-		return &Error{"Duration", errors.New("Partition duration needs to be a positive.")} //nolint:staticcheck // Confluent's words
+		return &Error{"Duration", errors.New("Partition duration needs to be a positive.")}
 	}
 	format := strings.TrimSuffix(o.PathFormat, "/")
 	if strings.TrimSpace(format) == "" {
-		return &Error{"PathFormat", errors.New("Path format cannot be empty.")} //nolint:staticcheck // Confluent's words
+		return &Error{"PathFormat", errors.New("Path format cannot be empty.")}
 	}
 	if strings.TrimSpace(o.Locale) == "" {
-		return &Error{"Locale", errors.New("Locale cannot be empty.")} //nolint:staticcheck // Confluent's words
+		return &Error{"Locale", errors.New("Locale cannot be empty.")}
 	}
 	if strings.TrimSpace(o.Zone) == "" {
-		return &Error{"Zone", errors.New("Timezone cannot be empty.")} //nolint:staticcheck // Confluent's words
+		return &Error{"Zone", errors.New("Timezone cannot be empty.")}
 	}
 	if p.zone, err = Zone(o.Zone); err != nil {
 		return &Error{"Zone", err}
