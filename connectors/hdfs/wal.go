@@ -59,14 +59,14 @@ func parseWAL(log []byte) (blocks []walBlock, whole bool, err error) {
 		}
 		switch key {
 		case "BEGIN":
-			block, begun = nil, true
+			block, begun = nil, true //nolint:prealloc // nobody knows how many entries follow
 		case "END":
 			if begun && len(block) > 0 {
 				blocks = append(blocks, block)
 			}
 			block, begun = nil, false
 		default:
-			block = append(block, walEntry{pathOf(key), pathOf(value)}) //nolint:prealloc // nobody knows how many entries follow
+			block = append(block, walEntry{pathOf(key), pathOf(value)})
 		}
 	}
 	return blocks, !begun, nil
