@@ -59,12 +59,12 @@ func parseWAL(log []byte) (blocks []walBlock, whole bool, err error) {
 		}
 		switch key {
 		case "BEGIN":
-			block, begun = nil, true //nolint:prealloc // nobody knows how many entries follow
+			block, begun = nil, true
 		case "END":
 			if begun && len(block) > 0 {
 				blocks = append(blocks, block)
 			}
-			block, begun = nil, false
+			block, begun = nil, false //nolint:prealloc // nobody knows how many entries follow
 		default:
 			block = append(block, walEntry{pathOf(key), pathOf(value)})
 		}
