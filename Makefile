@@ -13,8 +13,9 @@ PLUGINS := file hdfs elasticsearch
 GOLANGCI_VERSION := v2.15.0
 GOFUMPT_VERSION  := v0.9.2
 TEST_FLAGS ?= -count=1
-# Two test binaries at a time suit two cores, which also run the services.
+# Test binaries at a time: two suit two cores, and one where services of its own run beside each.
 TEST_PARALLEL ?= 2
+STACK_PARALLEL ?= 1
 
 .PHONY: build
 build: ## build bin/sluice, bin/sluice-web and bin/plugins/*
@@ -29,7 +30,7 @@ demo: build ## run the whole pipeline and leave it running until Ctrl-C
 
 .PHONY: test
 test: build ## all tests, with real Kafka, Connect, HDFS and Elasticsearch (needs Java 17 and Maven)
-	@examples/stack/with-stack go test -p $(TEST_PARALLEL) -timeout 15m -tags stack $(TEST_FLAGS) ./...
+	@examples/stack/with-stack go test -p $(STACK_PARALLEL) -timeout 15m -tags stack $(TEST_FLAGS) ./...
 
 .PHONY: test-fast
 test-fast: build ## the tests that need no Java

@@ -73,7 +73,7 @@ func TestExactlyOnceUnderKills(t *testing.T) {
 	t.Logf("all %d events are sent", sent)
 	for _, c := range []string{"to-hdfs", "to-elasticsearch"} {
 		p.running(c, tasks)
-		eventually(t, 2*time.Minute, c+" to store everything", func() error {
+		eventually(t, 5*time.Minute, c+" to store everything", func() error {
 			if n := p.committed(c); n < events {
 				s, _ := p.status(c)
 				return fmt.Errorf("%d of %d, status %+v", n, events, s)

@@ -25,7 +25,7 @@ def until(what, check):
             if check():
                 return
             last = ""
-        except GenericNotFound as e:  # a task whose status is not written yet
+        except (GenericNotFound, json.JSONDecodeError) as e:  # a connector or task whose status is not written yet
             last = e
         time.sleep(0.1)
     raise AssertionError(f"waited for {what} {last}")
