@@ -337,6 +337,7 @@ func TestStopAndKill(t *testing.T) {
 func TestCloseWhileLaunching(t *testing.T) {
 	dir := t.TempDir()
 	drop(t, dir, "testing", "good")
+	drop(t, dir, "hangs", "hangdescribe") // it is there until the host closes, however seldom the test looks
 	drop(t, dir, "silent", "silent")
 	for range 5 {
 		h, err := New(Config{Paths: []string{dir}, RunDir: t.TempDir()})
