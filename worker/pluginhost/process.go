@@ -201,14 +201,10 @@ func (p *Process) RSS() int64 { return rss(p.run.pid) }
 
 // explain gives the death of the process for an error that came of it.
 func (p *Process) explain(err error) error {
-	timer := time.NewTimer(explainWithin)
-	defer timer.Stop()
-	select {
-	case <-p.run.exited:
+	if p.run.endsWithin(explainWithin) {
 		if died := p.Err(); died != nil {
 			return died
 		}
-	case <-timer.C:
 	}
 	return err
 }
