@@ -109,8 +109,19 @@ func (d *differ) send(method, path, body, contentType string) reply {
 	if body != "" || contentType != "" {
 		header.Set("Content-Type", cmp.Or(contentType, "application/json"))
 	}
-	return d.exchange(method, path, body, header)
+	var r reply
+	eventually(d.t, stateWithin, method+" "+path+" of "+d.url, func() error {
+		if r = d.exchange(method, path, body, header); strings.Contains(r.body, unsettled) {
+			return fmt.Errorf("answered %d %s", r.status, r.body)
+		}
+		return nil
+	})
+	return r
 }
+
+// unsettled is in the answer of a worker that was asked in a moment when it is about to place its work again, and did nothing; every
+// client asks again.
+const unsettled = "because a rebalance is expected"
 
 // SINK stands for a configuration in bodies, NAME for the connector's name, and the topic's. The path is sent as it is.
 func (d *differ) exchange(method, path, body string, header http.Header) reply {
