@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -94,10 +95,18 @@ func start(t testing.TB, log, path string, args ...string) *process {
 			if b, err := os.ReadFile(log); err == nil {
 				lines := strings.Split(strings.TrimSpace(string(b)), "\n")
 				t.Logf("last lines of %s:\n%s", filepath.Base(log), strings.Join(lines[max(0, len(lines)-60):], "\n"))
+				if i := slices.IndexFunc(lines, isCrash); i >= 0 {
+					t.Logf("it has crashed:\n%s", strings.Join(lines[i:min(len(lines), i+60)], "\n"))
+				}
 			}
 		}
 	})
 	return p
+}
+
+// isCrash tells whether a line of a log is the first that a Go program prints when it dies.
+func isCrash(line string) bool {
+	return strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ") || strings.HasPrefix(line, "SIG")
 }
 
 func (p *process) start() {
@@ -156,20 +165,26 @@ func (p *process) stop() {
 // children are the processes that this one started, by the name of their binary.
 func (p *process) children() map[string]int {
 	out := map[string]int{}
+	for _, pid := range p.family() {
+		if exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid)); err == nil {
+			out[filepath.Base(exe)] = pid
+		}
+	}
+	return out
+}
+
+// family are all processes that this one started.
+func (p *process) family() (pids []int) {
 	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", p.pid()))
 	for _, f := range files {
 		b, _ := os.ReadFile(f) // a thread that has just ended has no children
 		for s := range strings.FieldsSeq(string(b)) {
-			pid, err := strconv.Atoi(s)
-			if err != nil {
-				continue
-			}
-			if exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid)); err == nil {
-				out[filepath.Base(exe)] = pid
+			if pid, err := strconv.Atoi(s); err == nil {
+				pids = append(pids, pid)
 			}
 		}
 	}
-	return out
+	return pids
 }
 
 // rss is the resident memory of a process in bytes.

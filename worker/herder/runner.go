@@ -231,6 +231,11 @@ func (r *taskRunner) once(ctx context.Context, d desired) (crashed bool, err err
 	if h.worker.IsolateTasks {
 		key = r.id.String()
 	}
+	begun, err := h.starts.enter(ctx)
+	if err != nil {
+		return false, err // it is not wanted any more
+	}
+	defer begun()
 	lctx, cancel := context.WithTimeout(ctx, launchWithin)
 	defer cancel()
 	known, _ := h.host.Find(d.config["connector.class"], d.config[pluginVersion])
@@ -265,6 +270,7 @@ func (r *taskRunner) once(ctx context.Context, d desired) (crashed bool, err err
 	t.SetPaused(r.paused)
 	r.mu.Unlock()
 	r.running()
+	begun()
 	err = t.Run(ctx, pt)
 
 	sctx, done := context.WithTimeout(context.WithoutCancel(ctx), stoppedWithin)
