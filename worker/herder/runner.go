@@ -251,6 +251,9 @@ func (r *taskRunner) once(ctx context.Context, d desired) (crashed bool, err err
 		return isCrash(err), connectors.AsError("starting plugin of connector "+r.id.connector, err)
 	}
 	defer h.plugins.release(proc)
+	if h.members.Active() {
+		proc.Renew(h.members.Expires())
+	}
 
 	pt, err := proc.Client().StartTask(lctx, plugins.TaskSpec{
 		Connector: r.id.connector, Task: r.id.task, Config: resolved, Records: cfg.Records, CreditBytes: cfg.CreditBytes,
