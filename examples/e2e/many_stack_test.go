@@ -19,10 +19,10 @@ import (
 	"github.com/sluice-connect/sluice/examples/stack"
 )
 
-// Five hundred connectors, each with a plugin process and a consumer of its own, run and deliver within half a minute of the start of
-// their worker, on one machine together with Kafka.
+// Many connectors, each with a plugin process and a consumer of its own, run and deliver within half a minute of the start of their
+// worker, on one machine together with Kafka. With SLUICE_CONNECTORS=500 this is the measurement; by default it is a short form of it.
 func TestManyConnectors(t *testing.T) {
-	many := 500
+	many := 60
 	if n, err := strconv.Atoi(os.Getenv("SLUICE_CONNECTORS")); err == nil {
 		many = n
 	}
@@ -94,7 +94,7 @@ func TestManyConnectors(t *testing.T) {
 		plugins += rss(pid)
 	}
 	t.Logf("all have delivered after %s; the worker has %d MB, all plugins together %d MB", took, rss(m.pid())>>20, plugins>>20)
-	if took > 2*30*time.Second { // twice, for a machine that does other work beside
+	if took > 30*time.Second {
 		t.Errorf("it took %s", took)
 	}
 }
