@@ -169,6 +169,8 @@ type troubles struct {
 const (
 	kafkaTrouble  = 0
 	letterTrouble = math.MaxUint32
+	groupTrouble  = math.MaxUint32 - 1
+	waitTrouble   = math.MaxUint32 - 2
 )
 
 func (t *troubles) set(id uint32, e *connectors.Error) {
