@@ -169,6 +169,7 @@ type troubles struct {
 const (
 	kafkaTrouble  = 0
 	letterTrouble = math.MaxUint32
+	commitTrouble = math.MaxUint32 - 1
 )
 
 func (t *troubles) set(id uint32, e *connectors.Error) {
