@@ -20,10 +20,6 @@ func (r *run) tellWaits() {
 }
 
 func (r *run) longestWait() *connectors.Error {
-	if !r.commits.since.IsZero() && r.now.Sub(r.commits.since) > tellAfter {
-		return connectors.Retriable("committing offsets", fmt.Errorf("no answer since %s", r.commits.since.UTC().Format(time.RFC3339)),
-			"records flow on; check the group's coordinator in Kafka")
-	}
 	for _, p := range r.partitions {
 		if r.now.Sub(p.since) <= tellAfter {
 			continue
