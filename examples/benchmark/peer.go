@@ -31,6 +31,7 @@ type result struct {
 	cpu     float64       // CPU seconds per million records
 	rss     int64         // bytes resident, worker and its children, at the end
 	own     int64         // bytes of it in the worker itself
+	others  float64       // CPU seconds of the services per million records, where they are measured
 	running time.Duration // from the POST to the state RUNNING
 }
 
