@@ -54,14 +54,10 @@ func loopHDFS(ctx context.Context, o options, s *stack.Stack, services family, w
 	}
 	before, others := ownCPU(), services.cpu()
 	began := time.Now()
-	who, err := user.Current() // HDFS' superuser, because it started the stack
-	if err != nil {
-		return result{}, err
-	}
 	g, ctx := errgroup.WithContext(ctx)
 	for i := range o.partitions {
 		g.Go(func() error {
-			c, err := hdfs.NewClient(hdfs.ClientOptions{Addresses: []string{strings.TrimPrefix(s.HDFSURL(), "hdfs://")}, User: who.Username})
+			c, err := client(s)
 			if err != nil {
 				return err
 			}
@@ -84,6 +80,15 @@ func loopHDFS(ctx context.Context, o options, s *stack.Stack, services family, w
 	took := time.Since(began)
 	per := 1e6 / float64(records)
 	return result{rate: float64(records) / took.Seconds(), cpu: (ownCPU() - before) * per, others: (services.cpu() - others) * per}, nil
+}
+
+// client is one of HDFS' superuser, who started the stack.
+func client(s *stack.Stack) (*hdfs.Client, error) {
+	who, err := user.Current()
+	if err != nil {
+		return nil, err
+	}
+	return hdfs.NewClient(hdfs.ClientOptions{Addresses: []string{strings.TrimPrefix(s.HDFSURL(), "hdfs://")}, User: who.Username})
 }
 
 func writeOne(ctx context.Context, c *hdfs.Client, name string, content []byte, replication int) error {

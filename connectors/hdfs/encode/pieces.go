@@ -57,6 +57,7 @@ type pieces struct {
 	last []byte // is being filled
 	size int    // of what is full
 	lent Bytes  // what take gave; free at the next change
+	big  bool   // it was not small: pieces begin as segments
 }
 
 var _ io.Writer = (*pieces)(nil)
@@ -78,7 +79,7 @@ func (p *pieces) room(n int) {
 	}
 	if need > segment {
 		if len(p.last) > 0 {
-			p.full, p.size = append(p.full, p.last), p.size+len(p.last)
+			p.full, p.size, p.big = append(p.full, p.last), p.size+len(p.last), true
 		}
 		p.last = p.make(n)
 		return
@@ -90,7 +91,7 @@ func (p *pieces) room(n int) {
 
 // make gives an empty piece for at least n bytes.
 func (p *pieces) make(n int) []byte {
-	if n > segment/2 && n <= segment {
+	if n <= segment && (p.big || n > segment/2) {
 		return p.free.get()
 	}
 	return make([]byte, 0, n)
@@ -131,6 +132,7 @@ func (p *pieces) take() Bytes {
 func (p *pieces) reset() {
 	p.release(p.lent)
 	p.release(p.full)
+	p.big = p.big && (len(p.full) > 0 || p.lent != nil) // the last file was
 	p.full, p.lent, p.size = nil, nil, 0
 	if cap(p.last) >= segment {
 		p.free.put(p.last)
