@@ -132,6 +132,13 @@ func (p *process) start() {
 	}()
 }
 
+// ended is closed when the process has ended.
+func (p *process) ended() <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.end
+}
+
 func (p *process) pid() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -207,6 +214,9 @@ type pipeline struct {
 	web    *process
 	rest   string
 	page   string
+
+	bootstrap  string
+	connectors []string // made by create
 }
 
 // startDev starts a worker with a Kafka of its own inside and one folder of plugins, and a web service for a topic.
@@ -218,6 +228,8 @@ func startDev(t testing.TB, plugins, topic string) *pipeline {
 	p.rest, p.page = "http://127.0.0.1:"+restPort, "http://127.0.0.1:"+webPort
 	p.worker = start(t, filepath.Join(p.dir, "worker.log"), filepath.Join(bin, "sluice"), "dev",
 		"--data", filepath.Join(p.dir, "data"), "--kafka", kafka, "--listen", p.rest, "--plugins", plugins)
+	p.bootstrap = kafka
+	t.Cleanup(p.postmortem)
 	p.healthy()
 	p.web = start(t, filepath.Join(p.dir, "web.log"), filepath.Join(bin, "sluice-web"),
 		"--listen", "127.0.0.1:"+webPort, "--bootstrap-servers", kafka, "--topic", topic)
@@ -230,7 +242,7 @@ func startDev(t testing.TB, plugins, topic string) *pipeline {
 func startPipeline(t testing.TB, bootstrap, topic string, webFlags ...string) *pipeline {
 	t.Helper()
 	bin := binaries(t)
-	p := &pipeline{t: t, dir: t.TempDir(), topic: topic}
+	p := &pipeline{t: t, dir: t.TempDir(), topic: topic, bootstrap: bootstrap}
 	name := fmt.Sprintf("%s-%d", strings.ToLower(strings.ReplaceAll(t.Name(), "/", "-")), time.Now().UnixNano())
 	restPort, webPort := freePort(t), freePort(t)
 	p.rest, p.page = "http://127.0.0.1:"+restPort, "http://127.0.0.1:"+webPort
@@ -253,6 +265,7 @@ sluice.run.dir=%[5]s
 		t.Fatal(err)
 	}
 	p.worker = start(t, filepath.Join(p.dir, "worker.log"), filepath.Join(bin, "sluice"), "worker", props)
+	t.Cleanup(p.postmortem)
 	if topic != "" {
 		p.web = start(t, filepath.Join(p.dir, "web.log"), filepath.Join(bin, "sluice-web"),
 			append([]string{"--listen", "127.0.0.1:" + webPort, "--bootstrap-servers", bootstrap, "--topic", topic}, webFlags...)...)
@@ -282,6 +295,7 @@ func (p *pipeline) create(name string, tasks int, cfg map[string]string) {
 	if b, _ := io.ReadAll(resp.Body); resp.StatusCode != http.StatusCreated {
 		p.t.Fatalf("creating %s: %s: %s", name, resp.Status, b)
 	}
+	p.connectors = append(p.connectors, name)
 	p.running(name, tasks)
 }
 
