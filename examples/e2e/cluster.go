@@ -35,6 +35,7 @@ type cluster struct {
 	props     map[string]string
 	workers   []*member
 
+	value   func(n int64) string // of a record; by default its number
 	sent    atomic.Int64
 	stop    context.CancelFunc
 	sending sync.WaitGroup
@@ -168,14 +169,9 @@ func (c *cluster) healthy(workers ...*member) {
 // files makes a connector that stores the topic exactly once, in files of the folder out.
 func (c *cluster) files(name string, tasks int, through *member) {
 	c.t.Helper()
-	cfg := map[string]string{
-		"connector.class": "io.confluent.connect.hdfs.HdfsSinkConnector", "tasks.max": strconv.Itoa(tasks), "topics": c.topic,
-		"store.url": "file://" + filepath.Join(c.dir, "out"), "format.class": "io.confluent.connect.hdfs.string.StringFormat",
-		"flush.size": "500", "rotate.interval.ms": "300",
-	}
-	if err := request(http.MethodPut, through.url+"/connectors/"+url.PathEscape(name)+"/config", cfg, nil); err != nil {
-		c.t.Fatal(err)
-	}
+	c.create(name, through, "connector.class", "io.confluent.connect.hdfs.HdfsSinkConnector", "tasks.max", strconv.Itoa(tasks),
+		"store.url", "file://"+filepath.Join(c.dir, "out"), "format.class", "io.confluent.connect.hdfs.string.StringFormat",
+		"flush.size", "500", "rotate.interval.ms", "300")
 }
 
 // request sends a request with a body of JSON.
@@ -262,6 +258,10 @@ func (c *cluster) send(rate int) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
+	value := c.value
+	if value == nil {
+		value = func(n int64) string { return strconv.FormatInt(n, 10) }
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	c.stop = cancel
 	c.sending.Go(func() {
@@ -272,7 +272,7 @@ func (c *cluster) send(rate int) {
 			n := max(rate/50, 1)
 			batch := make([]*kgo.Record, 0, n)
 			for range n {
-				batch = append(batch, &kgo.Record{Value: []byte(strconv.FormatInt(c.sent.Load()+int64(len(batch)), 10))})
+				batch = append(batch, &kgo.Record{Value: []byte(value(c.sent.Load() + int64(len(batch))))})
 			}
 			if err := cl.ProduceSync(context.Background(), batch...).FirstErr(); err != nil {
 				c.t.Errorf("producing: %v", err)
@@ -331,19 +331,40 @@ func (c *cluster) delivers(name string, partitions int) time.Duration {
 	return time.Since(began)
 }
 
-// finish ends the sending, waits until all is stored, and checks that the folder out holds every record once.
-func (c *cluster) finish(name string) {
+// drain ends the sending, waits until some connectors have stored all, and tells how much that is.
+func (c *cluster) drain(names ...string) int64 {
 	c.t.Helper()
 	c.stop()
 	c.sending.Wait()
 	want := c.sent.Load()
-	eventually(c.t, 2*time.Minute, "everything to be stored", func() error {
-		n, err := c.stored(name)
-		if err != nil || n < want {
-			return errors.Join(err, fmt.Errorf("%d of %d", n, want))
-		}
-		return nil
-	})
+	for _, name := range names {
+		eventually(c.t, 2*time.Minute, "everything to be stored by "+name, func() error {
+			n, err := c.stored(name)
+			if err != nil || n < want {
+				return errors.Join(err, fmt.Errorf("%d of %d", n, want))
+			}
+			return nil
+		})
+	}
+	return want
+}
+
+// create makes or changes a connector.
+func (c *cluster) create(name string, through *member, pairs ...string) {
+	c.t.Helper()
+	cfg := map[string]string{"topics": c.topic}
+	for i := 0; i < len(pairs); i += 2 {
+		cfg[pairs[i]] = pairs[i+1]
+	}
+	if err := request(http.MethodPut, through.url+"/connectors/"+url.PathEscape(name)+"/config", cfg, nil); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// finish ends the sending, waits until all is stored, and checks that the folder out holds every record once.
+func (c *cluster) finish(name string) {
+	c.t.Helper()
+	want := c.drain(name)
 	seen := make([]int, want)
 	spans := map[string][][2]int64{}
 	root := filepath.Join(c.dir, "out", "topics", c.topic)
