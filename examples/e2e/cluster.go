@@ -44,8 +44,9 @@ type cluster struct {
 // member is one worker.
 type member struct {
 	*process
-	id  string // host:port
-	url string
+	id     string // host:port
+	url    string
+	client *http.Client // that reaches it
 }
 
 // newCluster prepares a cluster; start starts its workers. Pairs of key and value change their properties.
@@ -87,12 +88,13 @@ func (c *cluster) admin() *kadm.Client {
 func (c *cluster) add(pairs ...string) *member {
 	c.t.Helper()
 	port := freePort(c.t)
-	m := &member{id: "127.0.0.1:" + port, url: "http://127.0.0.1:" + port}
+	m := &member{id: "127.0.0.1:" + port, client: http.DefaultClient}
 	props := maps.Clone(c.props)
-	props["listeners"] = m.url
+	props["listeners"] = "http://127.0.0.1:" + port
 	for i := 0; i < len(pairs); i += 2 {
 		props[pairs[i]] = pairs[i+1]
 	}
+	m.url = props["listeners"]
 	if advertised := props["rest.advertised.port"]; advertised != "" {
 		m.id = "127.0.0.1:" + advertised
 	}
@@ -162,7 +164,7 @@ func (c *cluster) alive() (all []*member) {
 func (c *cluster) healthy(workers ...*member) {
 	c.t.Helper()
 	for _, m := range workers {
-		eventually(c.t, time.Minute, "worker "+m.id, func() error { return get(m.url+"/health", nil) })
+		eventually(c.t, time.Minute, "worker "+m.id, func() error { return getBy(m.client, m.url+"/health", nil) })
 	}
 }
 
@@ -176,7 +178,11 @@ func (c *cluster) files(name string, tasks int, through *member) {
 
 // request sends a request with a body of JSON.
 func request(method, url string, body, out any) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	return requestBy(http.DefaultClient, method, url, body, out)
+}
+
+func requestBy(client *http.Client, method, url string, body, out any) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	var b []byte
 	if body != nil {
@@ -190,7 +196,7 @@ func request(method, url string, body, out any) error {
 		return err
 	}
 	req.Header.Set("Content-Type", "application/json")
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
 		return err
 	}
@@ -215,7 +221,7 @@ func (m *member) holders(name string) (map[string]int, error) {
 			Worker string `json:"worker_id"`
 		}
 	}
-	if err := get(m.url+"/connectors/"+url.PathEscape(name)+"/status", &s); err != nil {
+	if err := getBy(m.client, m.url+"/connectors/"+url.PathEscape(name)+"/status", &s); err != nil {
 		return nil, err
 	}
 	n := map[string]int{}
@@ -356,7 +362,7 @@ func (c *cluster) create(name string, through *member, pairs ...string) {
 	for i := 0; i < len(pairs); i += 2 {
 		cfg[pairs[i]] = pairs[i+1]
 	}
-	if err := request(http.MethodPut, through.url+"/connectors/"+url.PathEscape(name)+"/config", cfg, nil); err != nil {
+	if err := requestBy(through.client, http.MethodPut, through.url+"/connectors/"+url.PathEscape(name)+"/config", cfg, nil); err != nil {
 		c.t.Fatal(err)
 	}
 }
