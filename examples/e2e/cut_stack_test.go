@@ -70,7 +70,11 @@ func (c *cluster) observe() *overlaps {
 		for ctx.Err() == nil {
 			runs := map[string]int{}
 			for _, m := range c.workers {
-				for _, task := range m.running(ctx) {
+				tasks := m.running(ctx)
+				if m.children()["hdfs"] == 0 {
+					continue // what is left of its tasks waits for Kafka to answer, and can store nothing
+				}
+				for _, task := range tasks {
 					runs[task]++
 				}
 			}
