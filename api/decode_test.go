@@ -93,7 +93,7 @@ func TestNulls(t *testing.T) {
 		{Definition: ConfigKeyInfo{Name: "topics"}, Value: ConfigValueInfo{Name: "topics", Errors: []string{"Missing"}}},
 	}}
 	a := newHandler(t, h, Options{})
-	want := badRequestBody("Connector configuration is invalid and contains the following 3 error(s):\n" + nullValue + "\nNot a number\n" + nullValue + rest)
+	want := badRequestBody("Connector configuration is invalid and contains the following 4 error(s):\n" + nullValue + "\nNot a number\n" + nullTexts["topics"] + "\n" + nullValue + rest)
 	expect(t, a, request{method: "PUT", path: "/connectors/n/config", body: `{"connector.class":"C","topics":null,"x":null}`}, 400, want)
 	if got, want := h.made(), []string{`Validate "C" {"connector.class":"C","name":"n"}`}; !slices.Equal(got, want) {
 		t.Errorf("asked the herder %q, want %q", got, want)

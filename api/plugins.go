@@ -54,8 +54,17 @@ func validate(h Herder, r *http.Request) (answer, error) {
 	return ok(infos), err
 }
 
+// nullTexts is what Connect says of a null besides, where a key of every sink takes some values only.
+var nullTexts = map[string]string{
+	"tasks.max":            "Invalid value null for configuration tasks.max: Value must be non-null",
+	"topics":               "Configuration 'topics' values must not be null.",
+	"topics.regex":         `Invalid value null for configuration topics.regex: Invalid regex: Cannot invoke "String.isEmpty()" because "this.pattern" is null`,
+	"errors.tolerance":     "Invalid value null for configuration errors.tolerance: String must be one of: none, all",
+	"config.action.reload": "Invalid value null for configuration config.action.reload: String must be one of: none, restart",
+}
+
 // refuseNulls adds the keys that are null: JSON has that value, a configuration has not. It comes in place of what a
-// missing value is blamed for; keys that nobody declares come first.
+// missing value is blamed for, but for what concerns other keys, too; keys that nobody declares come first.
 func refuseNulls(infos *ConfigInfos, keys []string) {
 	var undeclared []ConfigInfo
 	for _, key := range keys {
@@ -63,7 +72,11 @@ func refuseNulls(infos *ConfigInfos, keys []string) {
 		if i := slices.IndexFunc(infos.Configs, func(c ConfigInfo) bool { return c.Value.Name == key }); i >= 0 {
 			v := &infos.Configs[i].Value
 			infos.ErrorCount -= len(v.Errors)
-			v.Value, v.Errors = nil, []string{nullValue}
+			v.Value, v.Errors = nil, append(slices.DeleteFunc(v.Errors, func(e string) bool { return !strings.HasPrefix(e, "Must configure one of") }), nullValue)
+			if text := nullTexts[key]; text != "" {
+				v.Errors = slices.Insert(v.Errors, 0, text)
+			}
+			infos.ErrorCount += len(v.Errors) - 1
 			continue
 		}
 		undeclared = append(undeclared, ConfigInfo{

@@ -97,16 +97,18 @@ func TestValidateShapesLists(t *testing.T) {
 			`"value":{"name":"topics","value":null,"recommended_values":[],"errors":["Missing"],"visible":true}}]}`)
 }
 
-// TestNullReplacesTheBlame holds that a declared key with the value null has that one error and no other.
+// TestNullReplacesTheBlame holds that a declared key with the value null has that error and none of a value that is missing, but for
+// what concerns another key, too.
 func TestNullReplacesTheBlame(t *testing.T) {
 	h := newFake()
-	h.infos = ConfigInfos{ErrorCount: 2, Configs: []ConfigInfo{{Value: ConfigValueInfo{Name: "topics", Errors: []string{"Missing", "Empty"}}}}}
+	h.infos = ConfigInfos{ErrorCount: 2, Configs: []ConfigInfo{{Value: ConfigValueInfo{Name: "topics", Errors: []string{"Missing", "Must configure one of topics or topics.regex"}}}}}
 	_, body := ask(t, newHandler(t, h, Options{}), request{method: "PUT", path: "/connector-plugins/C/config/validate", body: `{"connector.class":"C","topics":null}`})
 	var got ConfigInfos
 	if err := json.NewDecoder(strings.NewReader(body)).Decode(&got); err != nil {
 		t.Fatal(err)
 	}
-	if got.ErrorCount != 1 || len(got.Configs) != 1 || !slices.Equal(got.Configs[0].Value.Errors, []string{nullValue}) {
+	if got.ErrorCount != 3 || len(got.Configs) != 1 ||
+		!slices.Equal(got.Configs[0].Value.Errors, []string{"Configuration 'topics' values must not be null.", "Must configure one of topics or topics.regex", nullValue}) {
 		t.Errorf("answered %s", body)
 	}
 }

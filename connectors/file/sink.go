@@ -11,8 +11,8 @@ import (
 	"github.com/sluice-connect/sluice/connectors"
 )
 
-// Version is that of the sink.
-const Version = "1.0.0"
+// Version is that of the Kafka Connect whose FileStreamSink this is, so that configurations that ask for it find it.
+const Version = "4.3.1"
 
 var path = connectors.String("file", "File to append to. Without it values go to standard output, which is the worker's log.",
 	connectors.WithImportance(connectors.High), connectors.WithWidth(connectors.WidthNone))

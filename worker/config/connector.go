@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/sluice-connect/sluice/connectors"
+	"github.com/sluice-connect/sluice/worker/transform/javaregex"
 )
 
 // The keys that every sink connector has, by Kafka Connect's names, groups and defaults.
@@ -20,11 +21,11 @@ var (
 	Enforce   = connectors.Bool("tasks.max.enforce", "Accepted; a sluice connector never makes more tasks than tasks.max.", connectors.Default("true"), common, low, connectors.WithWidth(connectors.WidthShort), connectors.Display("Enforce tasks max"))
 
 	KeyConverter      = connectors.ClassName("key.converter", "Converter of record keys; the worker's where none is given.", common, low, short, connectors.Display("Key converter class"))
-	KeyConverterVer   = connectors.String("key.converter.plugin.version", "Accepted; converters have the version of the worker.", common, low, short, connectors.Display("Key converter version"))
+	KeyConverterVer   = connectors.String("key.converter.plugin.version", "Version of the converter, or a range of versions; there is one, that of the Kafka Connect whose converters they are.", common, low, short, connectors.Display("Key converter version"))
 	ValueConverter    = connectors.ClassName("value.converter", "Converter of record values; the worker's where none is given.", common, low, short, connectors.Display("Value converter class"))
-	ValueConverterVer = connectors.String("value.converter.plugin.version", "Accepted; converters have the version of the worker.", common, low, short, connectors.Display("Value converter version"))
+	ValueConverterVer = connectors.String("value.converter.plugin.version", "Version of the converter, or a range of versions; there is one, that of the Kafka Connect whose converters they are.", common, low, short, connectors.Display("Value converter version"))
 	HeaderConverter   = connectors.ClassName("header.converter", "Converter of record headers; the worker's where none is given. A sink gets headers as they are, or, where the converter is not SimpleHeaderConverter, StringConverter or ByteArrayConverter, the text of what it read.", common, low, short, connectors.Display("Header converter class"))
-	HeaderVer         = connectors.String("header.converter.plugin.version", "Accepted; converters have the version of the worker.", common, low, short, connectors.Display("Header converter version"))
+	HeaderVer         = connectors.String("header.converter.plugin.version", "Version of the converter, or a range of versions; there is one, that of the Kafka Connect whose converters they are.", common, low, short, connectors.Display("Header converter version"))
 
 	Transforms   = connectors.List("transforms", "Aliases of the transformations that records pass, in this order.", connectors.Default(""), connectors.Group("Transforms"), connectors.InOrder(12), low, connectors.WithWidth(connectors.WidthLong), connectors.Display("Transforms"), distinctAliases("transformation"))
 	Predicates   = connectors.List("predicates", "Aliases of the predicates that transformations may name.", connectors.Default(""), connectors.Group("Predicates"), connectors.InOrder(13), low, connectors.WithWidth(connectors.WidthLong), connectors.Display("Predicates"), distinctAliases("predicate"))
@@ -71,8 +72,8 @@ func ValidateSink(raw map[string]string) []connectors.ConfigValue {
 		i := slices.IndexFunc(values, func(v connectors.ConfigValue) bool { return v.Name == key })
 		values[i].Errors = append(values[i].Errors, message)
 	}
-	list := Split(raw["topics"])
-	switch all := elements(raw["topics"]); {
+	list, all := Split(raw["topics"]), elements(raw["topics"])
+	switch {
 	case len(all) > len(unique(all)):
 		add("topics", "Configuration 'topics' values must not be duplicated.")
 	case slices.Contains(all, ""):
@@ -80,11 +81,11 @@ func ValidateSink(raw map[string]string) []connectors.ConfigValue {
 	}
 	regex := strings.TrimSpace(raw["topics.regex"])
 	switch {
-	case len(list) == 0 && regex == "":
+	case len(all) == 0 && regex == "":
 		const message = "Must configure one of topics or topics.regex"
 		add("topics", message)
 		add("topics.regex", message)
-	case len(list) > 0 && regex != "":
+	case len(all) > 0 && regex != "":
 		const message = "topics and topics.regex are mutually exclusive options, but both are set."
 		add("topics", message)
 		add("topics.regex", message)
@@ -149,7 +150,10 @@ func controlChars(s string) string {
 }
 
 func checkRegex(expr string) error {
-	if _, err := regexp.Compile(expr); err != nil {
+	if _, err := javaregex.Compile(expr); err != nil { // in Java's words
+		return errors.New("Invalid regex: " + err.Error())
+	}
+	if _, err := regexp.Compile(expr); err != nil { // what Kafka's client would not take
 		return errors.New("Invalid regex: " + err.Error())
 	}
 	return nil

@@ -101,8 +101,8 @@ func find(classes []string, name string) (class string, ok bool) {
 	return classes[i], true
 }
 
-// named says whether a name is that of a class: whole, simple, or without "Converter" at its end.
+// named says whether a name is that of a class: whole, simple, or without "Converter" or "HeaderConverter" at its end.
 func named(class, name string) bool {
 	simple := class[strings.LastIndexByte(class, '.')+1:]
-	return name == class || name == simple || name == strings.TrimSuffix(simple, "Converter")
+	return name == class || name == simple || name == strings.TrimSuffix(strings.TrimSuffix(simple, "Converter"), "Header")
 }

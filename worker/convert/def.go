@@ -8,6 +8,9 @@ import (
 	"github.com/sluice-connect/sluice/connectors"
 )
 
+// Version is that of the Kafka Connect whose converters these are.
+const Version = "4.3.1"
+
 // The keys of the converters, by Kafka Connect's names, groups and defaults.
 var (
 	low           = connectors.WithImportance(connectors.Low)

@@ -87,6 +87,9 @@ func (l *Levels) set(name, level string) ([]string, error) {
 	if !ok {
 		return nil, &api.Error{Status: http.StatusNotFound, Message: "invalid log level '" + level + "'."}
 	}
+	if strings.EqualFold(name, root) {
+		name = root
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	at := l.now().UnixMilli()
@@ -124,6 +127,9 @@ func (h *Herder) Logger(_ context.Context, name string) (api.LoggerLevel, error)
 	h.levels.mu.RLock()
 	defer h.levels.mu.RUnlock()
 	s, ok := h.levels.levels[name]
+	if strings.EqualFold(name, root) {
+		s, ok = h.levels.levels[root]
+	}
 	if !ok && strings.HasPrefix(name, javaLoggers) {
 		s, ok = h.levels.find(name), true
 	}

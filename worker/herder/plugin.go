@@ -39,10 +39,10 @@ func (h *Herder) Plugins(ctx context.Context, connectorsOnly bool) ([]api.Plugin
 			list = append(list, api.PluginInfo{Class: c.Name, Type: c.Kind.String(), Version: transform.Version})
 		}
 		for _, c := range convert.Classes() {
-			list = append(list, api.PluginInfo{Class: c, Type: "converter", Version: h.version})
+			list = append(list, api.PluginInfo{Class: c, Type: "converter", Version: convert.Version})
 		}
 		for _, c := range convert.HeaderClasses() {
-			list = append(list, api.PluginInfo{Class: c, Type: "header_converter", Version: h.version})
+			list = append(list, api.PluginInfo{Class: c, Type: "header_converter", Version: convert.Version})
 		}
 	}
 	return list, nil
@@ -64,7 +64,7 @@ func (h *Herder) PluginConfig(ctx context.Context, plugin, version string) ([]ap
 		return transformKeys(class, version)
 	}
 	if class, def, ok := convert.Describe(plugin); ok {
-		if err := pluginhost.InVersionRange(class, h.version, version); err != nil {
+		if err := pluginhost.InVersionRange(class, convert.Version, version); err != nil {
 			return nil, &api.Error{Status: http.StatusBadRequest, Message: err.Error()}
 		}
 		return keyInfos(converterKeys(def)), nil
@@ -104,7 +104,6 @@ func keyInfos(keys []connectors.KeyDef) []api.ConfigKeyInfo {
 func (h *Herder) complete(class string, values []connectors.ConfigValue) []connectors.KeyDef {
 	keys := config.SinkDef().Keys()
 	versions := h.host.Versions(class)
-	own := []string{h.version}
 	for i := range keys {
 		k, v := &keys[i], &values[i]
 		if class, _, ok := describe(k.Name, deref(v.Value)); ok {
@@ -128,7 +127,12 @@ func (h *Herder) complete(class string, values []connectors.ConfigValue) []conne
 		case "header.converter":
 			set(h.workerConverter("header"), convert.HeaderClasses())
 		case "key.converter.plugin.version", "value.converter.plugin.version", "header.converter.plugin.version":
-			set(h.version, own)
+			class := &values[i-1]
+			if _, _, ok := describe(class.Name, deref(class.Value)); !ok && len(class.Errors) > 0 { // of no converter
+				v.Visible = class.Value != nil
+				continue
+			}
+			set(convert.Version, []string{convert.Version})
 		}
 	}
 	return keys
@@ -156,15 +160,26 @@ func deref(s *string) string {
 func (h *Herder) appendConverter(infos *api.ConfigInfos, cfg map[string]string, side string) {
 	prefix := side + ".converter"
 	_, def, ok := describe(prefix, cfg[prefix])
-	if !ok {
+	if !ok || unfitConverter(cfg, prefix) != nil {
 		return
 	}
 	keys, values := converterKeys(def), def.Validate(converterProps(cfg, prefix))
+	inHashOrder(keys, func(k connectors.KeyDef) string { return k.Name })
 	for i := range keys {
 		keys[i].DisplayName = cmp.Or(keys[i].DisplayName, keys[i].Name)
 		keys[i].Name, values[i].Name = prefix+"."+keys[i].Name, prefix+"."+values[i].Name
 	}
 	h.appendInfos(infos, keys, values)
+}
+
+// unfitConverter says why the converter that a key of a connector names has not the version that the connector asks for.
+func unfitConverter(cfg map[string]string, key string) error {
+	class, _, ok := describe(key, cfg[key])
+	version, asked := cfg[key+".plugin.version"]
+	if !ok || !asked {
+		return nil
+	}
+	return pluginhost.FitVersion(class, version, convert.Version)
 }
 
 // converterKeys are the keys of a converter. Kafka Connect counts their places in a group from 0, unlike those of connectors.

@@ -274,7 +274,7 @@ func TestConvertersAreDescribed(t *testing.T) {
 	}
 	for key, want := range map[string]string{
 		"value.converter": "org.apache.kafka.connect.json.JsonConverter", "value.converter.schemas.enable": "false", "value.converter.converter.type": "value",
-		"key.converter": "org.apache.kafka.connect.storage.StringConverter", "key.converter.plugin.version": "1.2.3",
+		"key.converter": "org.apache.kafka.connect.storage.StringConverter", "key.converter.plugin.version": "4.3.1",
 	} {
 		if shown[key] != want {
 			t.Errorf("%s is shown as %q, want %q", key, shown[key], want)

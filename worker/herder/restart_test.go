@@ -3,6 +3,7 @@ package herder_test
 import (
 	"net/http"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/sluice-connect/sluice/api"
@@ -94,7 +95,7 @@ func TestRestart(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if st.Connector.State != "RUNNING" || st.Tasks[failed].State != "RESTARTING" || st.Tasks[failed].Trace != "" || st.Tasks[fine].State != "RUNNING" {
+		if st.Connector.State != "RUNNING" || st.Tasks[failed].State != "RESTARTING" || !strings.Contains(st.Tasks[failed].Trace, "the diary is full") || st.Tasks[fine].State != "RUNNING" {
 			t.Errorf("answer %+v", st)
 		}
 		b.started("d-"+strconv.Itoa(failed), nFailed+1)

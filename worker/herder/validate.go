@@ -32,8 +32,8 @@ func (h *Herder) Validate(ctx context.Context, _ string, cfg map[string]string) 
 // validate checks the keys that every sink connector has, then those of the plugin, in its own process; with probe the
 // connection too.
 func (h *Herder) validate(ctx context.Context, cfg map[string]string, probe bool) (api.ConfigInfos, error) {
-	class := cfg["connector.class"]
-	if class == "" {
+	class, given := cfg["connector.class"]
+	if !given {
 		return api.ConfigInfos{}, &api.Error{
 			Status:  http.StatusBadRequest,
 			Message: "Connector config {" + shown(cfg) + "} contains no connector type",
@@ -140,6 +140,14 @@ func (h *Herder) checkConverters(cfg map[string]string, p pluginhost.Plugin, val
 		if name = strings.TrimSpace(name); !given || known(name) {
 			return false
 		}
+		if h.otherKind(name) {
+			kind := "Converter"
+			if key == "header.converter" {
+				kind = "HeaderConverter"
+			}
+			blame(values, key, fmt.Errorf("Class class %s does not implement the %s interface", name, kind))
+			return true
+		}
 		blame(values, key, fmt.Errorf("Invalid value %s for configuration %s: Class %s could not be found.%s", name, key, name, registryHint(name)))
 		values[slices.IndexFunc(values, func(v connectors.ConfigValue) bool { return v.Name == key })].Value = nil
 		return true
@@ -175,7 +183,19 @@ func (h *Herder) checkConverters(cfg map[string]string, p pluginhost.Plugin, val
 		if err != nil && !h.blamedByKeys(cfg, key) {
 			blame(values, key, err)
 		}
+		if _, unfit := errors.AsType[*pluginhost.VersionError](unfitConverter(cfg, key)); unfit {
+			blame(values, key, unfitConverter(cfg, key))
+			blame(values, key+".plugin.version", unfitConverter(cfg, key))
+		}
 	}
+}
+
+// otherKind says whether a class is there, whatever it is.
+func (h *Herder) otherKind(class string) bool {
+	_, transformation := transform.Lookup(class)
+	_, _, converter := convert.Describe(class)
+	_, _, header := convert.DescribeHeader(class)
+	return strings.Contains(class, ".") && (transformation || converter || header || len(h.host.Versions(class)) > 0)
 }
 
 // registryHint helps those who come with converters of a schema registry.

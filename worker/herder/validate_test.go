@@ -41,6 +41,15 @@ func TestValidation(t *testing.T) {
 			"connector.class": "matches the version range [,], available versions: [1.0.0]", "connector.plugin.version": "matches the version range [,]",
 		}},
 		{"no range of a converter", b.connector("days", "key.converter.plugin.version", "(1"), map[string]string{"key.converter.plugin.version": "Unbounded range: (1"}},
+		{"not that version of a converter", b.connector("days", "value.converter", "org.apache.kafka.connect.json.JsonConverter", "value.converter.schemas.enable", "x", "value.converter.plugin.version", "[5,)"), map[string]string{
+			"value.converter":                "Plugin org.apache.kafka.connect.json.JsonConverter not found that matches the version range [5,), available versions: [4.3.1]",
+			"value.converter.plugin.version": "matches the version range [5,)",
+		}},
+		{"a class that is no converter", b.connector("days", "key.converter", "org.apache.kafka.connect.storage.SimpleHeaderConverter", "header.converter", "org.apache.kafka.connect.transforms.RegexRouter"), map[string]string{
+			"key.converter":    "Class class org.apache.kafka.connect.storage.SimpleHeaderConverter does not implement the Converter interface",
+			"header.converter": "Class class org.apache.kafka.connect.transforms.RegexRouter does not implement the HeaderConverter interface",
+		}},
+		{"no topics but commas", b.connector("days", "topics", ","), map[string]string{"topics": "must not be duplicated"}},
 		{"payload", b.connector("days", "value.converter", "org.apache.kafka.connect.converters.ByteArrayConverter"), map[string]string{"value.converter": "does not take bytes"}},
 		{"transformations", b.connector("days", "transforms", "a,b,a", "transforms.a.type", "RegexRouter", "transforms.a.regex", "(", "transforms.b.type", "HasHeaderKey"), map[string]string{
 			"transforms": "Invalid value [a, b, a] for configuration transforms: Duplicate alias provided.", "transforms.a.regex": "Unclosed group",

@@ -284,11 +284,11 @@ func (h *Herder) Restart(ctx context.Context, name string, opts api.RestartOptio
 		return api.ConnectorStatus{}, err
 	}
 	if !opts.OnlyFailed || status.Connector.State == stateFailed {
-		status.Connector.State, status.Connector.Trace = stateRestarting, ""
+		status.Connector.State = stateRestarting // and why it failed, as in Kafka Connect
 	}
 	for i := range status.Tasks {
 		if opts.IncludeTasks && (!opts.OnlyFailed || status.Tasks[i].State == stateFailed) {
-			status.Tasks[i].State, status.Tasks[i].Trace = stateRestarting, ""
+			status.Tasks[i].State = stateRestarting
 		}
 	}
 	if err := h.configs.PutRestart(ctx, name, opts.IncludeTasks, opts.OnlyFailed); err != nil {

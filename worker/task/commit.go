@@ -2,9 +2,12 @@ package task
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+
+	"github.com/sluice-connect/sluice/connectors"
 )
 
 // commits is the state of offset commits: one under way at most, so that none overtakes another.
@@ -33,6 +36,10 @@ func (r *run) tendCommits() {
 				r.cfg.Metrics.CommitLate()
 			}
 			r.log.Warn("offset commit takes long; the task goes on", "after", r.cfg.CommitTimeout)
+			r.troubles.set(commitTrouble, r.unanswered("the task goes on meanwhile"))
+		}
+		if r.now.Sub(r.commits.since) > commitPatience*r.cfg.CommitTimeout && !r.brokersAway() {
+			r.fail(r.unanswered("the consumer is made anew; what was not committed is read again"))
 		}
 		return
 	}
@@ -45,6 +52,14 @@ func (r *run) tendCommits() {
 		all = append(all, p)
 	}
 	r.startCommit(all)
+}
+
+// commitPatience times CommitTimeout is how long a commit may stay without an answer while brokers are there: no other can be made
+// before it, so that a client that lost it would commit nothing any more.
+const commitPatience = 12
+
+func (r *run) unanswered(hint string) *connectors.Error {
+	return connectors.Retriable("committing offsets", fmt.Errorf("no answer since %s", r.commits.since.UTC().Format(time.RFC3339)), hint)
 }
 
 // startCommit commits what is durable of these partitions, where that is news (invariant 1).
@@ -79,6 +94,7 @@ func (r *run) committed(c commitResult) {
 	late := r.commits.late
 	r.commits.since, r.commits.late = time.Time{}, false
 	r.commits.err = c.err
+	r.troubles.over(commitTrouble)
 	for i, tp := range c.answer {
 		if tp.Error != nil {
 			c.err = errors.Join(c.err, tp.Error)

@@ -57,7 +57,7 @@ type Config struct {
 	Linger      time.Duration // how often a partition with few records sends a small batch, at most
 
 	CommitInterval time.Duration
-	CommitTimeout  time.Duration // after which an unanswered commit counts as failed
+	CommitTimeout  time.Duration // after which an unanswered commit counts as failed; after twelve times that the task starts again
 	OpenTimeout    time.Duration // for looking up the committed offset and opening a partition in the plugin
 	CloseTimeout   time.Duration // for closing partitions in the plugin when they are taken away
 	StopTimeout    time.Duration // for all that a stop needs

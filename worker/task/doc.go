@@ -26,7 +26,10 @@
 //     closed and not committed. Partitions that stay are not touched.
 //  6. Run returns within StopTimeout and a second after its context has ended, and at once, but for closing the consumer, when the
 //     plugin is gone.
-//  7. Nothing is allocated or locked for a record, beyond what the Kafka client does for its message.
+//  7. No partition stays without a task: one that the group has given to nobody, because a member came back that has forgotten
+//     to hand it over, is noticed by a member that has just joined, within seconds.
+//  8. Whatever the task waits for longer than ten seconds, its status says so.
+//  9. Nothing is allocated or locked for a record, beyond what the Kafka client does for its message.
 //
 // # Neighbours
 //

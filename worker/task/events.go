@@ -169,6 +169,9 @@ type troubles struct {
 const (
 	kafkaTrouble  = 0
 	letterTrouble = math.MaxUint32
+	commitTrouble = math.MaxUint32 - 1
+	groupTrouble  = math.MaxUint32 - 2
+	waitTrouble   = math.MaxUint32 - 3
 )
 
 func (t *troubles) set(id uint32, e *connectors.Error) {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/sluice-connect/sluice/connectors"
 	"github.com/sluice-connect/sluice/plugins"
@@ -283,6 +284,25 @@ func TestCommitFailures(t *testing.T) {
 		}
 		if c := embeddedtest.Committed(t, b, group)[tp("events", 0)]; c != 10 {
 			t.Errorf("committed at %d", c)
+		}
+	})
+	t.Run("never answered", func(t *testing.T) {
+		b := embeddedtest.Start(t)
+		embeddedtest.CreateTopic(t, b, "events", 1)
+		embeddedtest.Produce(t, b, documents("events", 1, 10)...)
+		b.Cluster().ControlKey(int16(kmsg.OffsetCommit), func(kmsg.Request) (kmsg.Response, error, bool) {
+			b.Cluster().KeepControl()
+			return nil, nil, true
+		})
+		cfg := config(b, 0, "events")
+		cfg.CommitTimeout = 100 * time.Millisecond
+		r := start(t, cfg, newFakePlugin(t, newStore()))
+		err := r.wait()
+		if connectors.CodeOf(err) != connectors.CodeRetriable || !strings.Contains(err.Error(), "committing offsets: no answer since") {
+			t.Errorf("error %v", err)
+		}
+		if len(r.troubles) == 0 || r.troubles[0] == nil || !strings.Contains(r.troubles[0].Error(), "committing offsets") {
+			t.Errorf("told %v", r.troubles)
 		}
 	})
 	t.Run("never granted", func(t *testing.T) {

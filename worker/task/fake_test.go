@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -90,6 +91,7 @@ type fakePlugin struct {
 	values   map[connectors.Partition][]string // kept when not nil
 	queue    []plugins.Event
 	wake     chan struct{}
+	hanging  atomic.Bool
 	died     chan struct{} // the process is gone
 	die      sync.Once
 	stopped  chan struct{}
@@ -152,6 +154,7 @@ func (f *fakePlugin) hang(what string) error {
 	hangs := f.hangs[what]
 	f.mu.Unlock()
 	if hangs {
+		f.hanging.Store(true)
 		<-f.died
 	}
 	select {
@@ -431,11 +434,15 @@ type running struct {
 const group = "connect-test"
 
 func config(b *embedded.Broker, id int, topics ...string) Config {
+	return configOf(b.Bootstrap(), id, topics...)
+}
+
+func configOf(bootstrap string, id int, topics ...string) Config {
 	return Config{
 		Connector: "test", ID: id, Topics: topics,
 		Records: connectors.Format{Key: connectors.PayloadString, Value: connectors.PayloadJSON},
 		Consumer: map[string]string{
-			"bootstrap.servers": b.Bootstrap(), "group.id": group,
+			"bootstrap.servers": bootstrap, "group.id": group,
 			"group.instance.id": fmt.Sprintf("sluice-test-%d", id), "client.id": fmt.Sprintf("test-%d", id),
 			"session.timeout.ms": "3000", "heartbeat.interval.ms": "100", "topic.metadata.refresh.interval.ms": "200",
 		},

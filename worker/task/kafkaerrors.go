@@ -114,9 +114,14 @@ func (r *run) stats(text string) {
 
 // brokersAnswer ends the trouble that no broker could be reached.
 func (r *run) brokersAnswer() {
-	if t := r.troubles.now[kafkaTrouble]; t != nil && isCode(t, kafka.ErrAllBrokersDown) {
+	if r.brokersAway() {
 		r.troubles.over(kafkaTrouble)
 	}
+}
+
+func (r *run) brokersAway() bool {
+	t := r.troubles.now[kafkaTrouble]
+	return t != nil && isCode(t, kafka.ErrAllBrokersDown)
 }
 
 func isCode(err error, code kafka.ErrorCode) bool {

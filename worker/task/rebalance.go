@@ -248,6 +248,10 @@ func names(list []*partition) string {
 	for i, p := range list {
 		all[i] = p.Partition
 	}
+	return namesOf(all)
+}
+
+func namesOf(all []connectors.Partition) string {
 	slices.SortFunc(all, byName)
 	var b strings.Builder
 	for i, p := range all {

@@ -68,6 +68,7 @@ type run struct {
 	lookups    chan lookup
 	commits    commits
 	troubles   troubles
+	vigil      vigil
 	nextGauges time.Time
 
 	failure    error // the first one; found anywhere
@@ -130,6 +131,7 @@ func (r *run) connect() error {
 	if err := c.SubscribeTopics(r.subscription, r.rebalance); err != nil {
 		return connectors.Misconfigured("subscribing", err, "check topics and topics.regex")
 	}
+	r.beginVigil()
 	return nil
 }
 
@@ -219,8 +221,10 @@ func (r *run) tend() {
 	r.checkDeadlines()
 	r.tendLetters()
 	r.tendCommits()
+	r.keepVigil()
 	if r.now.After(r.nextGauges) {
 		r.gauges()
+		r.tellWaits()
 		r.nextGauges = r.now.Add(time.Second)
 	}
 }

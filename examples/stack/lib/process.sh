@@ -123,7 +123,7 @@ await() { # PART…
   done
 }
 
-part_address() { local variable port; read -r variable port < <(call ports "$1"); echo "127.0.0.1:$port"; } # PART
+part_address() { local variable port; read -r variable port <<<"$(call ports "$1")"; echo "127.0.0.1:$port"; } # PART
 
 signal_part() { alive "$1" || return 0; kill -"$2" "$pid" 2>/dev/null || true; } # PART SIGNAL
 

@@ -12,5 +12,5 @@
 //
 // # Neighbours
 //
-// Package worker/transform uses it.
+// Packages worker/transform and worker/config use it.
 package javaregex

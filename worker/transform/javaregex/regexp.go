@@ -36,8 +36,8 @@ func Compile(pattern string) (*Regexp, error) {
 		re.MatchTimeout = matchWithin
 		return re
 	}
-	r.first = compile(t.out.String())
 	r.whole = compile(`\A(?:` + t.out.String() + `)\z`)
+	r.first = compile(t.out.String()) // last, so that its error counts
 	return r, err
 }
 

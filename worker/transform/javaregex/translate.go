@@ -1,6 +1,7 @@
 package javaregex
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -35,7 +36,7 @@ func translate(pattern string) (*translation, error) {
 			atom = false
 		case ')':
 			if t.open == 0 {
-				return nil, t.problem("Unmatched closing ')'")
+				return nil, t.problem("Unmatched closing ')'", t.at-1)
 			}
 			t.open--
 			t.copy(1)
@@ -56,14 +57,22 @@ func translate(pattern string) (*translation, error) {
 		}
 	}
 	if t.open > 0 {
-		return nil, t.problem("Unclosed group")
+		return nil, t.problem("Unclosed group", t.at)
 	}
 	return t, nil
 }
 
-// problem is worded as Java's PatternSyntaxException.
-func (t *translation) problem(what string) error {
-	return fmt.Errorf("%s near index %d\n%s", what, t.at, t.in)
+// problem is worded as Java's PatternSyntaxException; at is where Java sees it, in bytes, which may be before the beginning.
+func (t *translation) problem(what string, at int) error {
+	if at < 0 {
+		return fmt.Errorf("%s\n%s", what, t.in)
+	}
+	at = min(at, len(t.in))
+	text := fmt.Sprintf("%s near index %d\n%s", what, utf8.RuneCountInString(t.in[:at]), t.in)
+	if at < len(t.in) {
+		text += "\n" + strings.Repeat(" ", utf8.RuneCountInString(t.in[:at])) + "^"
+	}
+	return errors.New(text)
 }
 
 func (t *translation) unsupported(what string) error {
@@ -91,18 +100,31 @@ func (t *translation) quantifier(atom bool) error {
 			}
 			return some
 		}
-		ok := digits()
-		if ok && end < len(t.in) && t.in[end] == ',' {
-			end++
-			digits()
+		switch {
+		case !atom:
+			return t.problem("Illegal repetition", t.at-1)
+		case !digits():
+			return t.problem("Illegal repetition", t.at+1)
 		}
-		if !atom || !ok || end == len(t.in) || t.in[end] != '}' {
-			return t.problem("Illegal repetition")
+		least, most := t.in[t.at+1:end], ""
+		if end < len(t.in) && t.in[end] == ',' {
+			end++
+			from := end
+			digits()
+			most = t.in[from:end]
+		}
+		if end == len(t.in) || t.in[end] != '}' {
+			return t.problem("Unclosed counted closure", end)
+		}
+		if n, err := strconv.Atoi(least); err == nil && most != "" {
+			if m, err := strconv.Atoi(most); err == nil && m < n {
+				return t.problem("Illegal repetition range", end)
+			}
 		}
 		t.copy(end + 1 - t.at)
 	} else {
 		if !atom {
-			return t.problem("Dangling meta character '" + t.in[t.at:t.at+1] + "'")
+			return t.problem("Dangling meta character '"+t.in[t.at:t.at+1]+"'", t.at)
 		}
 		t.copy(1)
 	}
@@ -137,13 +159,13 @@ func (t *translation) group() error {
 		}
 		name := t.in[t.at+3 : end]
 		if name == "" || name[0] >= '0' && name[0] <= '9' {
-			return t.problem("capturing group name does not start with a Latin letter")
+			return t.problem("capturing group name does not start with a Latin letter", t.at+3)
 		}
 		if end == len(t.in) || t.in[end] != '>' {
-			return t.problem("named capturing group is missing trailing '>'")
+			return t.problem("named capturing group is missing trailing '>'", end)
 		}
 		if _, twice := t.names[name]; twice {
-			return t.problem("Named capturing group <" + name + "> is already defined")
+			return t.problem("Named capturing group <"+name+"> is already defined", end)
 		}
 		t.groups++
 		t.names[name] = t.groups
@@ -162,7 +184,7 @@ func (t *translation) group() error {
 		return t.unsupported("flag " + t.in[end:end+1] + " is")
 	}
 	if end == len(t.in) || t.in[end] != ')' && t.in[end] != ':' {
-		return t.problem("Unknown inline modifier")
+		return t.problem("Unknown inline modifier", end)
 	}
 	text := strings.TrimSuffix(flags.String(), "-")
 	if t.in[end] == ':' {
@@ -183,15 +205,16 @@ func (t *translation) class() error {
 	if t.peek(0) == '^' {
 		t.copy(1)
 	}
-	if t.peek(0) == ']' {
+	if t.peek(0) == ']' && strings.IndexByte(t.in[t.at+1:], ']') >= 0 {
 		return t.unsupported("] at the beginning of a character class is")
 	}
+	first := t.at
 	for t.at < len(t.in) {
 		switch c := t.in[t.at]; {
-		case c == ']':
+		case c == ']' && t.at > first:
 			t.copy(1)
 			return nil
-		case c == '[':
+		case c == '[' && strings.IndexByte(t.in[t.at:], ']') >= 0:
 			return t.unsupported("character class within a class is")
 		case c == '&' && t.peek(1) == '&':
 			return t.unsupported("intersection of character classes is")
@@ -204,7 +227,7 @@ func (t *translation) class() error {
 			t.copy(size)
 		}
 	}
-	return t.problem("Unclosed character class")
+	return t.problem("Unclosed character class", t.at-1)
 }
 
 const (
@@ -231,7 +254,7 @@ func (t *translation) escape(inClass bool) error {
 	c := t.peek(1)
 	switch {
 	case t.at+1 == len(t.in):
-		return t.problem("Unexpected internal error")
+		return t.problem("Unexpected internal error", len(t.in))
 	case c == 'Q':
 		text, rest, _ := strings.Cut(t.in[t.at+2:], `\E`)
 		for _, r := range text {
@@ -259,17 +282,17 @@ func (t *translation) escape(inClass bool) error {
 	case c == 'k' && !inClass:
 		end := strings.IndexByte(t.in[t.at:], '>')
 		if t.peek(2) != '<' || end < 0 {
-			return t.problem(`\k is not followed by '<' for named capturing group`)
+			return t.problem(`\k is not followed by '<' for named capturing group`, t.at)
 		}
 		if _, ok := t.names[t.in[t.at+3:t.at+end]]; !ok {
-			return t.problem("named capturing group <" + t.in[t.at+3:t.at+end] + "> does not exist")
+			return t.problem("named capturing group <"+t.in[t.at+3:t.at+end]+"> does not exist", t.at)
 		}
 		t.copy(end + 1)
 	case c == 'x' || c == 'u':
 		return t.hex(c)
 	case c == 'c':
 		if t.at+2 == len(t.in) {
-			return t.problem("Illegal control escape sequence")
+			return t.problem("Illegal control escape sequence", t.at)
 		}
 		t.literal(rune(t.peek(2) ^ 64))
 		t.at += 3
@@ -303,7 +326,7 @@ func (t *translation) octal() error {
 	}
 	n, err := strconv.ParseUint(t.in[t.at+2:end], 8, 9)
 	if err != nil {
-		return t.problem("Illegal octal escape sequence")
+		return t.problem("Illegal octal escape sequence", t.at)
 	}
 	t.literal(rune(n))
 	t.at = end
@@ -316,7 +339,7 @@ func (t *translation) hex(c byte) error {
 	case c == 'x' && t.peek(2) == '{':
 		end := strings.IndexByte(t.in[t.at:], '}')
 		if end < 0 {
-			return t.problem("Unclosed hexadecimal escape sequence")
+			return t.problem("Unclosed hexadecimal escape sequence", t.at)
 		}
 		digits, next = t.in[t.at+3:t.at+end], t.at+end+1
 	default:
@@ -332,7 +355,7 @@ func (t *translation) hex(c byte) error {
 	}
 	n, err := strconv.ParseUint(digits, 16, 21)
 	if err != nil || !utf8.ValidRune(rune(n)) {
-		return t.problem("Illegal hexadecimal escape sequence")
+		return t.problem("Illegal hexadecimal escape sequence", t.at)
 	}
 	t.literal(rune(n))
 	t.at = next
@@ -372,7 +395,7 @@ func (t *translation) property(inClass bool) error {
 	if name == "{" {
 		end := strings.IndexByte(t.in[t.at:], '}')
 		if end < 0 {
-			return t.problem("Unclosed character family")
+			return t.problem("Unclosed character family", t.at)
 		}
 		name, next = t.in[t.at+3:t.at+end], t.at+end+1
 	}
