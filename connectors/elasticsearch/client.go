@@ -138,6 +138,9 @@ func (p *patience) after(late int32) time.Duration {
 	return d
 }
 
+// atEnd says that the wait does not grow any more.
+func (p *patience) atEnd() bool { return p.after(p.late.Load()) >= maxAnswer }
+
 // learn notes what became of a request that was ready to wait as after(late) says.
 func (p *patience) learn(late int32, took time.Duration, err error) {
 	switch d := p.after(late); {
