@@ -208,6 +208,8 @@ func TestStackResources(t *testing.T) {
 	streams := "logs-es" + unique
 	template := fmt.Sprintf(`{"index_patterns":[%q],"data_stream":{},"priority":500,"template":{"settings":{"number_of_replicas":0}}}`, streams+"-*")
 	r.must("PUT", "/_index_template/es"+unique, template)
+	r.must("POST", "/"+streams+"-behind/_create/seed", `{"@timestamp":0}`) // makes the stream
+	r.must("POST", "/_aliases", fmt.Sprintf(`{"actions":[{"add":{"index":"%s-behind","alias":"es-stream-alias-%s","is_write_index":true}}]}`, streams, unique))
 	r.must("PUT", "/es-index-"+unique, "")
 	r.must("PUT", "/es-behind-"+unique, fmt.Sprintf(`{"aliases":{"es-alias-%s":{}}}`, unique))
 	t.Cleanup(func() {
@@ -246,6 +248,11 @@ func TestStackResources(t *testing.T) {
 			name:   "existing data stream",
 			set:    map[string]string{"external.resource.usage": "DATASTREAM", "topic.to.external.resource.mapping": "T:" + streams + "-t"},
 			target: streams + "-t", id: "T+0+0", source: `{"@timestamp":1795408912123,"x":1,"at":"2024-02-03T04:05:06Z"}`,
+		},
+		{
+			name:   "alias of a data stream",
+			set:    map[string]string{"external.resource.usage": "ALIAS_DATASTREAM", "topic.to.external.resource.mapping": "T:es-stream-alias-" + unique},
+			target: streams + "-behind", id: "T+0+0", source: `{"@timestamp":1795408912123,"x":1,"at":"2024-02-03T04:05:06Z"}`,
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

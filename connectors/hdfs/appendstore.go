@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sluice-connect/sluice/connectors"
+	"github.com/sluice-connect/sluice/connectors/hdfs/encode"
 )
 
 // appendStore is the mode append: one growing file, to which commits are appended. What counts of it is what the progress
@@ -327,17 +328,17 @@ func (s *appendStore) commit(ctx context.Context, t *tranche) error {
 		return err
 	}
 	next := s.current
-	next.Length += int64(len(data))
+	next.Length += int64(data.Len())
 	next.Next = o.last + 1
 	err = s.record(ctx, next)
 	if err == nil {
-		s.dirty, o.temp.size = false, int64(len(data))
+		s.dirty, o.temp.size = false, int64(data.Len())
 	}
 	return err
 }
 
 // append writes behind what counts of the growing file, and makes sure that all of it is there.
-func (s *appendStore) append(ctx context.Context, first int64, data []byte) error {
+func (s *appendStore) append(ctx context.Context, first int64, data encode.Bytes) error {
 	w := s.w
 	if s.current.File == "" {
 		if err := s.make(ctx, first); err != nil {
@@ -353,7 +354,7 @@ func (s *appendStore) append(ctx context.Context, first int64, data []byte) erro
 	if err != nil {
 		return failure("appending to "+name, err)
 	}
-	if _, err := f.Write(data); err != nil {
+	if _, err := data.WriteTo(f); err != nil {
 		return failure("appending to "+name, err)
 	}
 	if err := f.Close(); err != nil {
@@ -363,7 +364,7 @@ func (s *appendStore) append(ctx context.Context, first int64, data []byte) erro
 	if err != nil {
 		return failure("verifying "+name, err)
 	}
-	if want := s.current.Length + int64(len(data)); size != want {
+	if want := s.current.Length + int64(data.Len()); size != want {
 		return failure("verifying "+name, fmt.Errorf("it has %d bytes where %d were expected", size, want))
 	}
 	return nil

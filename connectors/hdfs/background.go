@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/sluice-connect/sluice/connectors"
+	"github.com/sluice-connect/sluice/connectors/hdfs/encode"
 )
 
 // flight is a commit in the background. The next one begins when it has ended, so that commits are durable in order.
@@ -81,6 +82,22 @@ func (w *writer) idle(ctx context.Context) error {
 	return w.failed
 }
 
+// flying tells whether a commit is in the background.
+func (w *writer) flying() bool {
+	w.mu.Lock()
+	f := w.flight
+	w.mu.Unlock()
+	if f == nil {
+		return false
+	}
+	select {
+	case <-f.done:
+		return false
+	default:
+		return true
+	}
+}
+
 // landed says why the last commit in the background failed, if it has ended.
 func (w *writer) landed() error {
 	w.mu.Lock()
@@ -109,7 +126,7 @@ func (w *writer) pass() {
 }
 
 // finishContent gives what of a file is still in memory.
-func (w *writer) finishContent(o *output) ([]byte, error) {
+func (w *writer) finishContent(o *output) (encode.Bytes, error) {
 	data, err := o.content.Finish()
 	if err != nil {
 		return nil, connectors.Fatal("finishing a file", err, "").At(w.partition, o.first)

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"path"
 	"strconv"
+
+	"github.com/sluice-connect/sluice/connectors/hdfs/encode"
 )
 
 // errLost says that a file failed whose content is in memory no more.
@@ -142,14 +144,14 @@ func (s *fileStore) finish(ctx context.Context, o *output) error {
 		return s.finishStreamed(ctx, o, data)
 	}
 	s.name(o)
-	f, err := s.create(ctx, o, int64(len(data)))
+	f, err := s.create(ctx, o, int64(data.Len()))
 	if err != nil {
 		return err
 	}
-	if _, err = f.Write(data); err != nil { // the first error counts; Close may say that all is well
+	if _, err = data.WriteTo(f); err != nil { // the first error counts; Close may say that all is well
 		return failure("writing "+o.temp.name, err)
 	}
-	return s.close(ctx, f, o, int64(len(data)))
+	return s.close(ctx, f, o, int64(data.Len()))
 }
 
 // name gives a file its name in the temporary folder, another one for each attempt.
@@ -208,7 +210,7 @@ func (s *fileStore) gone(ctx context.Context, op string, o *output, cause error)
 }
 
 // stream writes the next part of a file that is too large for memory.
-func (s *fileStore) stream(ctx context.Context, o *output, part []byte) error {
+func (s *fileStore) stream(ctx context.Context, o *output, part encode.Bytes) error {
 	w := s.w
 	if !o.temp.stream {
 		err := w.retry(ctx, o.first, func() error {
@@ -223,8 +225,8 @@ func (s *fileStore) stream(ctx context.Context, o *output, part []byte) error {
 		o.temp.stream = true
 	}
 	o.temp.open.Within(ctx)
-	n, err := o.temp.open.Write(part)
-	o.temp.size += int64(n)
+	n, err := part.WriteTo(o.temp.open)
+	o.temp.size += n
 	if err != nil {
 		return lost(failure("writing "+o.temp.name, err))
 	}
@@ -240,17 +242,17 @@ func (s *fileStore) seal(ctx context.Context, o *output) error {
 }
 
 // finishStreamed writes the rest of a streamed file and closes it. A failed one cannot be written again.
-func (s *fileStore) finishStreamed(ctx context.Context, o *output, rest []byte) error {
+func (s *fileStore) finishStreamed(ctx context.Context, o *output, rest encode.Bytes) error {
 	f := o.temp.open
 	if f == nil {
 		return lost(failure("finishing "+o.temp.name, errors.New("it failed before")))
 	}
 	o.temp.open = nil
 	f.Within(ctx)
-	if _, err := f.Write(rest); err != nil {
+	if _, err := rest.WriteTo(f); err != nil {
 		return lost(failure("writing "+o.temp.name, err))
 	}
-	if err := s.close(ctx, f, o, o.temp.size+int64(len(rest))); err != nil {
+	if err := s.close(ctx, f, o, o.temp.size+int64(rest.Len())); err != nil {
 		return lost(err)
 	}
 	return nil

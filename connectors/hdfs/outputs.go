@@ -14,7 +14,7 @@ type output struct {
 	folder      string // below topics.dir
 	first, last int64
 	content     *encode.File // nil when it is sealed
-	held        int          // memory of the content, as the meters have it
+	held        int          // memory of the content
 	temp        temp
 }
 
@@ -35,6 +35,7 @@ type outputs struct {
 	records  int       // in all of them, the sealed ones among them
 	size     int64     // bytes of the largest, or about that
 	held     int       // memory of all contents
+	shown    int       // as the meters have it
 	flying   int       // memory of what the commit in the background has taken over
 	scratch  []byte    // the folder that was located last
 	topic    string    // of scratch, where each topic has one folder
@@ -101,12 +102,17 @@ func (w *writer) added(o *output, offset int64) {
 	w.account(o)
 }
 
-// account shows the memory that the content of a file takes.
+// account counts the memory that the content of a file takes.
 func (w *writer) account(o *output) {
 	held := o.content.Held()
 	w.open.held += held - o.held
-	w.meters.hold(held - o.held)
 	o.held = held
+}
+
+// show tells the meters.
+func (w *writer) show() {
+	w.meters.hold(w.open.held - w.open.shown)
+	w.open.shown = w.open.held
 }
 
 // sealOldest makes room for another open file: the one whose last record came first is sealed, or all are committed.
@@ -146,7 +152,9 @@ func (w *writer) seal(ctx context.Context, s streamer, o *output) error {
 
 // release gives the memory of an open file back.
 func (w *writer) release(o *output) {
+	w.show()
 	w.open.held -= o.held
+	w.open.shown = w.open.held
 	w.recycle(o)
 }
 
@@ -187,17 +195,45 @@ func (w *writer) spill(ctx context.Context) error {
 		if part == nil { // this format keeps all of it to the end
 			return w.commit(ctx)
 		}
-		if err := s.stream(ctx, largest, part); err != nil {
-			w.failed = err
+		if err := w.stream(ctx, s, largest, part); err != nil {
 			return err
 		}
-		w.account(largest)
+	}
+	return nil
+}
+
+func (w *writer) stream(ctx context.Context, s streamer, o *output, part encode.Bytes) error {
+	if err := s.stream(ctx, o, part); err != nil {
+		w.failed = err
+		return err
+	}
+	w.account(o)
+	return nil
+}
+
+// aheadBytes is how much of a file is streamed at a time that will be too large for memory anyway.
+const aheadBytes = 1 << 20
+
+// ahead streams what there is of the only open file where the one before it was too large for memory, as this one will be: it
+// need not fill the memory first, and HDFS need not wait until it has.
+func (w *writer) ahead(ctx context.Context) error {
+	s, ok := w.store.(streamer)
+	o := w.open.recent
+	if !ok || !w.large || !w.set.format.Flows() || o == nil || len(w.open.byFolder) > 1 || o.held < min(aheadBytes, w.set.buffer/4) || w.flying() {
+		return nil
+	}
+	if err := w.idle(ctx); err != nil {
+		return err
+	}
+	if part := o.content.Take(); part != nil {
+		return w.stream(ctx, s, o, part)
 	}
 	return nil
 }
 
 // cut takes all that is open away to be committed.
 func (w *writer) cut() *tranche {
+	w.show()
 	t := &tranche{files: w.open.sealed, records: w.open.records, next: w.next}
 	for _, o := range w.open.byFolder {
 		if o.first < 0 {
@@ -208,6 +244,7 @@ func (w *writer) cut() *tranche {
 	}
 	slices.SortFunc(t.files, func(a, b *output) int { return int(a.first - b.first) })
 	clear(w.open.byFolder)
+	w.large = len(t.files) == 1 && t.files[0].content != nil && t.files[0].content.Size() > int64(w.set.buffer)
 	w.open = outputs{byFolder: w.open.byFolder, flying: w.open.held, scratch: w.open.scratch, topic: w.open.topic}
 	return t
 }

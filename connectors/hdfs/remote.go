@@ -265,8 +265,9 @@ func (r *remoteFS) file(ctx context.Context, w *hdfs.FileWriter) *remoteFile {
 
 func (f *remoteFile) Within(ctx context.Context) { f.ctx = ctx }
 
-// chunk bounds one write, so that the deadline counts for an amount that fits into it.
-const chunk = 1 << 20
+// chunk bounds one write, so that the deadline counts for an amount that fits into it. It is a packet of the library, which copies
+// all of a write before it makes packets of it.
+const chunk = 64 << 10
 
 func (f *remoteFile) Write(p []byte) (int, error) {
 	n := 0

@@ -24,7 +24,7 @@ type store interface {
 // streamer is a store that takes the beginning of a file that is too large for memory. After it has failed the file is
 // lost. For other stores such a file is committed early.
 type streamer interface {
-	stream(ctx context.Context, o *output, part []byte) error
+	stream(ctx context.Context, o *output, part encode.Bytes) error
 	// seal puts a file aside until its commit, so that it takes no more memory.
 	seal(ctx context.Context, o *output) error
 }
@@ -63,6 +63,7 @@ type writer struct {
 	base    int64 // record time of the first record in the open files
 	due     time.Time
 	timer   *time.Timer
+	large   bool  // the last file was too large for memory
 	failed  error // why no more can be written
 	closed  bool
 }
@@ -171,10 +172,11 @@ func (w *writer) Write(ctx context.Context, b *connectors.Batch) error {
 			return err
 		}
 	}
+	w.show()
 	if w.open.records == 0 {
 		w.pass() // all that came after the last file was rejected or passed over
 	}
-	return nil
+	return w.ahead(ctx)
 }
 
 func (w *writer) add(ctx context.Context, b *connectors.Batch, i int) error {

@@ -27,6 +27,9 @@ type options struct {
 	properties string // more worker properties
 	sink       string // more settings of the connector
 	dir        string
+
+	workload    string // the only one of the HDFS sink
+	replication int    // copies of a block in HDFS
 }
 
 func main() {
@@ -43,6 +46,8 @@ func main() {
 	flag.StringVar(&o.sink, "sink", "", "more settings of the Elasticsearch sink, between semicolons")
 	elastic := flag.Bool("elasticsearch", false, "measure the Elasticsearch sink against a loop that only sends bulk requests")
 	hdfs := flag.Bool("hdfs", false, "measure the HDFS sink on real HDFS")
+	flag.StringVar(&o.workload, "workload", "", "the only workload of the HDFS sink to measure: json-100000, json-10000 or string-100000")
+	flag.IntVar(&o.replication, "replication", 1, "copies of a block in HDFS, at most 3")
 	flag.Parse()
 	o.converters = strings.Split(converters, ",")
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -31,6 +31,8 @@ type result struct {
 	cpu     float64       // CPU seconds per million records
 	rss     int64         // bytes resident, worker and its children, at the end
 	own     int64         // bytes of it in the worker itself
+	plugin  float64       // of cpu, what the plugin took, where that is measured
+	others  float64       // CPU seconds of the services per million records, where they are measured
 	running time.Duration // from the POST to the state RUNNING
 }
 
@@ -254,8 +256,13 @@ func (p *peer) family() []int {
 
 // cpu is the CPU time of the family in seconds, with that of children that have ended and were waited for.
 func (p *peer) cpu() float64 {
+	sum, _ := p.cpus()
+	return sum
+}
+
+// cpus gives also what of that the living children took.
+func (p *peer) cpus() (sum, children float64) {
 	const ticks = 100 // per second, on every Linux that Go runs on
-	var sum float64
 	for i, pid := range p.family() {
 		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 		if err != nil {
@@ -268,10 +275,13 @@ func (p *peer) cpu() float64 {
 		}
 		for _, s := range f[11:last] {
 			n, _ := strconv.ParseFloat(s, 64)
-			sum += n
+			sum += n / ticks
+			if i > 0 {
+				children += n / ticks
+			}
 		}
 	}
-	return sum / ticks
+	return sum, children
 }
 
 // rss is the resident memory of the family in bytes, and that of the worker itself.

@@ -92,6 +92,9 @@ func (c *cluster) add(pairs ...string) *member {
 	for i := 0; i < len(pairs); i += 2 {
 		props[pairs[i]] = pairs[i+1]
 	}
+	if advertised := props["rest.advertised.port"]; advertised != "" {
+		m.id = "127.0.0.1:" + advertised
+	}
 	m.process = start(c.t, filepath.Join(c.dir, "worker-"+port+".log"), filepath.Join(c.bin, "sluice"), "worker", c.write("worker-"+port, props))
 	c.workers = append(c.workers, m)
 	return m

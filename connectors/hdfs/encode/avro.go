@@ -1,7 +1,6 @@
 package encode
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -248,7 +247,7 @@ type avroFile struct {
 	writer  *ocf.Writer
 	made    *plan // what the writer was made for
 	datum   []byte
-	out     bytes.Buffer
+	out     pieces
 	pending int // bytes in the writer's block
 	taken   int64
 	ended   bool
@@ -272,11 +271,11 @@ func (f *avroFile) add(b *connectors.Batch, i int) error {
 			return err
 		}
 	}
-	before := f.out.Len()
+	before := f.out.len()
 	if _, err := f.writer.Write(datum); err != nil && f.failed == nil {
 		f.failed = err // the buffer takes everything and the datum fits the schema, so that this is a bug
 	}
-	if f.pending += len(datum); f.out.Len() != before {
+	if f.pending += len(datum); f.out.len() != before {
 		f.pending = 0
 	}
 	return nil
@@ -295,7 +294,7 @@ func (f *avroFile) begin(p *plan) (err error) {
 		if codec, err = f.codec(); err != nil {
 			return err
 		}
-		f.out.Reset()
+		f.out.reset()
 		f.writer, err = ocf.NewWriter(&f.out, p.avro.parsed, ocf.WithCodec(codec), ocf.WithBlockBytes(avroBlock))
 	}
 	if err == nil {
@@ -305,17 +304,13 @@ func (f *avroFile) begin(p *plan) (err error) {
 }
 
 func (f *avroFile) size() int64 { return f.taken + int64(f.held()) }
-func (f *avroFile) held() int   { return f.out.Len() + f.pending }
+func (f *avroFile) held() int   { return f.out.len() + f.pending }
 
 // take ends the block.
-func (f *avroFile) take() []byte {
+func (f *avroFile) take() Bytes {
 	f.flush()
-	if f.out.Len() == 0 {
-		return nil
-	}
-	part := f.out.Bytes()
-	f.taken += int64(len(part))
-	f.out.Reset() // which leaves the bytes as they are until the next write
+	part := f.out.take()
+	f.taken += int64(part.Len())
 	return part
 }
 
@@ -325,20 +320,17 @@ func (f *avroFile) flush() {
 	}
 }
 
-func (f *avroFile) finish() ([]byte, error) {
+func (f *avroFile) finish() (Bytes, error) {
 	f.flush()
 	f.ended = true
-	return f.out.Bytes(), f.failed
+	return f.out.all(), f.failed
 }
 
 func (f *avroFile) reset() {
 	if f.plan != nil && !f.ended && f.writer.Flush() != nil { // the writer must not hand its block to the next file
 		f.made = nil
 	}
-	f.out.Reset()
-	if f.out.Cap() > keep {
-		f.out = bytes.Buffer{}
-	}
+	f.out.reset()
 	if cap(f.datum) > keep {
 		f.datum = nil
 	}

@@ -59,7 +59,7 @@ func BenchmarkAppend(b *testing.B) {
 						b.Fatal(err)
 					}
 					if n%100_000 == 99_999 {
-						if _, err := file.Finish(); err != nil {
+						if _, err := joined(file.Finish()); err != nil {
 							b.Fatal(err)
 						}
 						file.Reset()

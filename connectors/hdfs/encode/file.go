@@ -10,8 +10,8 @@ type body interface {
 	add(b *connectors.Batch, i int) error
 	size() int64
 	held() int
-	take() []byte
-	finish() ([]byte, error)
+	take() Bytes
+	finish() (Bytes, error)
 	reset()
 }
 
@@ -29,11 +29,12 @@ func (f *File) Held() int { return f.body.held() }
 // Take gives the bytes that will not change any more and drops them. They are valid until the next call of any method.
 // It ends the block of an Avro file and the row group of a Parquet file, so that it gives memory back at the price of small
 // ones. Nil says that there is nothing yet.
-func (f *File) Take() []byte { return f.body.take() }
+func (f *File) Take() Bytes { return f.body.take() }
 
 // Finish ends the file and gives what Take has not given. Until Reset nothing can be appended, the bytes stay valid, and
 // Finish gives them again.
-func (f *File) Finish() ([]byte, error) { return f.body.finish() }
+func (f *File) Finish() (Bytes, error) { return f.body.finish() }
 
-// Reset begins another file. It keeps no more than a megabyte of memory for it.
+// Reset begins another file. It keeps no more than a megabyte of memory for it; pieces of files are kept for all files of the
+// format, until the garbage collector wants them.
 func (f *File) Reset() { f.body.reset() }

@@ -46,6 +46,8 @@ type Format struct {
 	cache         int
 	prepare       func(*plan) error // makes what files of a schema need
 	newBody       func(*Schemas) body
+	free          segments
+	flows         bool
 }
 
 // New makes a format. It fails for what is not known, and for values that the format cannot hold.
@@ -81,10 +83,10 @@ func (f *Format) text(class string, o Options) error {
 	if err != nil {
 		return err
 	}
-	f.extension, f.raw = ext+packedExt, class == ByteArray || o.Payload != connectors.PayloadJSON
-	f.newBody = func(s *Schemas) body { return &text{schemas: s, append: line} }
+	f.flows, f.extension, f.raw = true, ext+packedExt, class == ByteArray || o.Payload != connectors.PayloadJSON
+	f.newBody = func(s *Schemas) body { return &text{schemas: s, append: line, out: pieces{free: &f.free}} }
 	if codec != nil {
-		f.newBody = func(s *Schemas) body { return newPacked(s, line, codec()) }
+		f.newBody = func(s *Schemas) body { return newPacked(s, line, codec(), &f.free) }
 	}
 	return nil
 }
@@ -107,12 +109,12 @@ func (f *Format) avro(o Options) error {
 		return err
 	}
 	f.structured()
-	f.extension = ".avro"
+	f.extension, f.flows = ".avro", true
 	f.prepare = func(p *plan) (err error) {
 		p.avro, err = newAvroPlan(p.schema, &o)
 		return err
 	}
-	f.newBody = func(s *Schemas) body { return &avroFile{schemas: s, codec: codec} }
+	f.newBody = func(s *Schemas) body { return &avroFile{schemas: s, codec: codec, out: pieces{free: &f.free}} }
 	return nil
 }
 
@@ -121,6 +123,9 @@ func LastPart(class string) string { return class[strings.LastIndexByte(class, '
 
 // Extension is what the names of the files end with: its dot included, or nothing at all.
 func (f *Format) Extension() string { return f.extension }
+
+// Flows tells whether a file is as good when it is taken in many parts. A Parquet file is not, because Take ends a row group.
+func (f *Format) Flows() bool { return f.flows }
 
 // NewSchemas follows the schema of one output: of all files that are to have the same one at a time.
 func (f *Format) NewSchemas() *Schemas { return &Schemas{format: f} }

@@ -53,7 +53,7 @@ func (s *sink) write(schema, value string) (rotated bool, err error) {
 
 func (s *sink) commit() {
 	s.t.Helper()
-	data, err := s.file.Finish()
+	data, err := joined(s.file.Finish())
 	if err != nil {
 		s.t.Fatal(err)
 	}

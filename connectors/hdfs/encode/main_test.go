@@ -2,6 +2,7 @@ package encode
 
 import (
 	"flag"
+	"slices"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -10,3 +11,6 @@ import (
 var update = flag.Bool("update", false, "write golden files again")
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// joined puts the pieces of a file together.
+func joined(b Bytes, err error) ([]byte, error) { return slices.Concat(b...), err }

@@ -35,7 +35,7 @@ func made(tb testing.TB, o Options, schema string, files, n int) (f *Format, all
 				tb.Fatal(err)
 			}
 		}
-		data, err := file.Finish()
+		data, err := joined(file.Finish())
 		if err != nil {
 			tb.Fatal(err)
 		}

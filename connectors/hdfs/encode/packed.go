@@ -1,10 +1,6 @@
 package encode
 
-import (
-	"bytes"
-
-	"github.com/sluice-connect/sluice/connectors"
-)
+import "github.com/sluice-connect/sluice/connectors"
 
 // packed is a file whose records stand behind one another and are compressed.
 type packed struct {
@@ -12,7 +8,7 @@ type packed struct {
 	append  lineFunc
 	codec   compressor
 	line    []byte
-	out     bytes.Buffer
+	out     pieces
 	taken   int64
 	empty   bool // nothing has been written since reset
 	ended   bool
@@ -21,8 +17,8 @@ type packed struct {
 
 var _ body = (*packed)(nil)
 
-func newPacked(s *Schemas, line lineFunc, codec compressor) *packed {
-	p := &packed{schemas: s, append: line, codec: codec}
+func newPacked(s *Schemas, line lineFunc, codec compressor, free *segments) *packed {
+	p := &packed{schemas: s, append: line, codec: codec, out: pieces{free: free}}
 	p.reset()
 	return p
 }
@@ -43,32 +39,25 @@ func (p *packed) add(b *connectors.Batch, i int) error {
 	return nil
 }
 
-func (p *packed) size() int64 { return p.taken + int64(p.out.Len()) }
-func (p *packed) held() int   { return p.out.Len() }
+func (p *packed) size() int64 { return p.taken + int64(p.out.len()) }
+func (p *packed) held() int   { return p.out.len() }
 
-func (p *packed) take() []byte {
-	if p.out.Len() == 0 {
-		return nil
-	}
-	part := p.out.Bytes()
-	p.taken += int64(len(part))
-	p.out.Reset() // which leaves the bytes as they are until the next write
+func (p *packed) take() Bytes {
+	part := p.out.take()
+	p.taken += int64(part.Len())
 	return part
 }
 
-func (p *packed) finish() ([]byte, error) {
+func (p *packed) finish() (Bytes, error) {
 	if !p.ended && p.failed == nil && !p.empty {
 		p.failed = p.codec.Close()
 	}
 	p.ended = true
-	return p.out.Bytes(), p.failed
+	return p.out.all(), p.failed
 }
 
 func (p *packed) reset() {
-	p.out.Reset()
-	if p.out.Cap() > keep {
-		p.out = bytes.Buffer{}
-	}
+	p.out.reset()
 	if cap(p.line) > keep {
 		p.line = nil
 	}

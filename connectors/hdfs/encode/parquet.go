@@ -1,7 +1,6 @@
 package encode
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -79,7 +78,7 @@ type parquetFile struct {
 	columns columns
 	row     parquet.Row
 	rows    []parquet.Row
-	out     bytes.Buffer
+	out     pieces
 	known   int64 // bytes of the file, the first of them taken, and of the row group, when it was last asked for
 	since   int   // bytes since then, and records
 	records int
@@ -142,7 +141,7 @@ func (f *parquetFile) begin(p *plan) {
 
 func (f *parquetFile) size() int64 {
 	if f.ended || f.plan == nil {
-		return f.taken + int64(f.out.Len())
+		return f.taken + int64(f.out.len())
 	}
 	return f.known + int64(f.since)
 }
@@ -150,36 +149,29 @@ func (f *parquetFile) size() int64 {
 func (f *parquetFile) held() int { return int(f.size() - f.taken) }
 
 // take ends the row group.
-func (f *parquetFile) take() []byte {
+func (f *parquetFile) take() Bytes {
 	if f.plan == nil {
 		return nil
 	}
 	if !f.ended && f.failed == nil {
 		f.failed = f.writer.Flush()
 	}
-	part := f.out.Bytes()
-	f.taken += int64(len(part))
-	f.out.Reset() // which leaves the bytes as they are until the next write
+	part := f.out.take()
+	f.taken += int64(part.Len())
 	f.known, f.since, f.records = f.taken, 0, 0
-	if len(part) == 0 {
-		return nil
-	}
 	return part
 }
 
-func (f *parquetFile) finish() ([]byte, error) {
+func (f *parquetFile) finish() (Bytes, error) {
 	if !f.ended && f.plan != nil && f.failed == nil {
 		f.failed = f.writer.Close()
 	}
 	f.ended = true
-	return f.out.Bytes(), f.failed
+	return f.out.all(), f.failed
 }
 
 func (f *parquetFile) reset() {
-	f.out.Reset()
-	if f.out.Cap() > keep {
-		f.out = bytes.Buffer{}
-	}
+	f.out.reset()
 	if f.known > keep { // the writer has grown with its columns
 		f.writer, f.made = nil, nil
 	}
@@ -202,6 +194,6 @@ func (f *Format) parquet(o Options) error {
 		p.parquet, err = newParquetPlan(p.schema, codec, &o)
 		return err
 	}
-	f.newBody = func(s *Schemas) body { return &parquetFile{schemas: s} }
+	f.newBody = func(s *Schemas) body { return &parquetFile{schemas: s, out: pieces{free: &f.free}} }
 	return nil
 }

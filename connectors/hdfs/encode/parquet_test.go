@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -74,7 +75,7 @@ func TestParquetGolden(t *testing.T) {
 				t.Fatalf("%s: %s: %v", tc.Name, v, err)
 			}
 		}
-		data, err := file.Finish()
+		data, err := joined(file.Finish())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -127,7 +128,7 @@ func TestParquetFiles(t *testing.T) {
 						if len(part) == 0 || file.Held() != 0 {
 							t.Errorf("took %d bytes, held are %d", len(part), file.Held())
 						}
-						got = append(got, part...)
+						got = append(got, slices.Concat(part...)...)
 					}
 				}
 				if round == 2 { // dropped
@@ -137,11 +138,11 @@ func TestParquetFiles(t *testing.T) {
 					}
 					continue
 				}
-				rest, err := file.Finish()
+				rest, err := joined(file.Finish())
 				if err != nil {
 					t.Fatal(err)
 				}
-				if again, err := file.Finish(); err != nil || !bytes.Equal(rest, again) {
+				if again, err := joined(file.Finish()); err != nil || !bytes.Equal(rest, again) {
 					t.Errorf("finishing again gives other bytes, %v", err)
 				}
 				got = append(got, rest...)
@@ -201,7 +202,7 @@ func FuzzParquet(f *testing.F) {
 			}
 			t.Fatalf("%q: %v", src, err)
 		}
-		data, err := file.Finish()
+		data, err := joined(file.Finish())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -61,7 +61,7 @@ func write(t *testing.T, dir, name string, o Options, schema string, values []st
 			t.Fatalf("%s: %v", v, err)
 		}
 	}
-	data, err := file.Finish()
+	data, err := joined(file.Finish())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,42 +9,40 @@ const keep = 1 << 20
 type text struct {
 	schemas *Schemas
 	append  lineFunc
-	buf     []byte
+	out     pieces
 	taken   int64
 }
 
 var _ body = (*text)(nil)
+
+// around is what most lines have around their values.
+const around = 2
 
 func (t *text) add(b *connectors.Batch, i int) error {
 	v, err := t.schemas.value(b, i)
 	if err != nil {
 		return err
 	}
-	buf, err := t.append(t.buf, v)
+	t.out.room(len(v) + around)
+	line, err := t.append(t.out.last, v)
 	if err == nil {
-		t.buf = buf
+		t.out.last = line
 	}
 	return err
 }
 
-func (t *text) size() int64 { return t.taken + int64(len(t.buf)) }
-func (t *text) held() int   { return len(t.buf) }
+func (t *text) size() int64 { return t.taken + int64(t.out.len()) }
+func (t *text) held() int   { return t.out.len() }
 
-func (t *text) take() []byte {
-	part := t.buf
-	t.taken += int64(len(part))
-	t.buf = t.buf[:0]
-	if len(part) == 0 {
-		return nil
-	}
+func (t *text) take() Bytes {
+	part := t.out.take()
+	t.taken += int64(part.Len())
 	return part
 }
 
-func (t *text) finish() ([]byte, error) { return t.buf, nil }
+func (t *text) finish() (Bytes, error) { return t.out.all(), nil }
 
 func (t *text) reset() {
-	t.taken, t.buf = 0, t.buf[:0]
-	if cap(t.buf) > keep {
-		t.buf = nil
-	}
+	t.taken = 0
+	t.out.reset()
 }
