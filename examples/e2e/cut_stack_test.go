@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"regexp"
@@ -91,10 +92,10 @@ func (o *overlaps) look(runs map[string]int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.looks++
+	maps.DeleteFunc(o.since, func(task string, _ time.Time) bool { return runs[task] < 2 })
 	for task, n := range runs {
 		switch since := o.since[task]; {
 		case n < 2:
-			delete(o.since, task)
 		case since.IsZero():
 			o.since[task] = time.Now()
 		default:
