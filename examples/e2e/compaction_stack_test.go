@@ -31,7 +31,7 @@ func TestCompactionUnderKills(t *testing.T) {
 	for i := range users {
 		users[i] = fmt.Sprintf("user-%06d", i)
 	}
-	hit := 0
+	hit, known := 0, map[string]bool{}
 	for k := range kills {
 		sent := make(chan struct{})
 		go func() { // while it is killed
@@ -39,12 +39,17 @@ func TestCompactionUnderKills(t *testing.T) {
 			send(t, p.page, users[k*events/kills:(k+1)*events/kills])
 		}()
 		eventually(t, time.Minute, "a merge", func() error {
-			if len(journals(s.WebHDFSURL(), topic, tasks)) == 0 {
-				return fmt.Errorf("no merge is under way")
+			for _, j := range journals(s.WebHDFSURL(), topic, tasks) {
+				if !known[j] { // not what was left by the kill before
+					return nil
+				}
 			}
-			return nil
+			return fmt.Errorf("no merge is under way")
 		})
-		time.Sleep(time.Duration(rng.IntN(20)) * time.Millisecond) // another step of the merge each time
+		time.Sleep(time.Duration(rng.IntN(20)) * time.Millisecond) // so that it is another step of the merge each time
+		for _, j := range journals(s.WebHDFSURL(), topic, tasks) {
+			known[j] = true
+		}
 		if k%2 == 0 {
 			if pid := p.worker.children()["hdfs"]; pid != 0 {
 				if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
@@ -65,6 +70,9 @@ func TestCompactionUnderKills(t *testing.T) {
 		})
 		left := journals(s.WebHDFSURL(), topic, tasks)
 		hit += len(left)
+		for _, j := range left {
+			known[j] = true
+		}
 		n := readApart(t, s.WebHDFSURL(), topic)
 		t.Logf("kill %d: %d records are stored, merges under way %v", k, n, left)
 		p.worker.start()
