@@ -9,8 +9,9 @@
 //  3. The memory that a plugin holds for a task is bounded by the task's credit, or one larger record: batches that its writers
 //     have not taken, and what it has to say about records that were under way.
 //  4. A panic in a sink ends its task as fatal, with the place where it happened; the process and its other tasks go on.
-//  5. A plugin ends when its worker does, however that happens: it watches a pipe that only the worker holds. It ignores
-//     SIGINT and SIGTERM meanwhile, so that a signal to the whole group does not cut off a flush.
+//  5. A plugin ends when its worker does, however that happens: it watches a pipe that only the worker holds. It also ends when the
+//     worker has been silent for so long, because it is paused, that another may run its tasks: the worker writes to the pipe until
+//     when that is out of the question. It ignores SIGINT and SIGTERM meanwhile, so that a signal to the whole group does not cut off a flush.
 //  6. Every unary call ends at its deadline, even when the sink does not.
 //
 // # Neighbours

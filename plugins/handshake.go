@@ -19,8 +19,8 @@ const (
 	CookieKey   = "SLUICE_PLUGIN"
 	CookieValue = "5b2f1de7-sluice-sink"
 
-	// LifelineKey names the environment variable with the number of a file descriptor that a plugin reads: its end means
-	// that the worker is gone.
+	// LifelineKey names the environment variable with the number of a file descriptor that a plugin reads: leases, see [Lease], and
+	// its end means that the worker is gone.
 	LifelineKey = "SLUICE_LIFELINE"
 
 	// MaxBatch bounds a batch, in bytes, unless it has a single record.

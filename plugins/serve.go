@@ -34,7 +34,7 @@ func Serve(s connectors.Sink) {
 	log := &logOptions{out: os.Stderr, level: parseLevel(os.Getenv(LogLevelKey))}
 	if fd, err := strconv.Atoi(os.Getenv(LifelineKey)); err == nil && fd > 2 {
 		signal.Ignore(syscall.SIGTERM, syscall.SIGINT)
-		go watchLifeline(os.NewFile(uintptr(fd), "lifeline"))
+		go watchLifeline(os.NewFile(uintptr(fd), "lifeline"), func() { os.Exit(0) })
 	}
 	streams := restoreStreams(os.Stdout, os.Stderr)
 	plugin.Serve(&plugin.ServeConfig{
@@ -59,6 +59,7 @@ func restoreStreams(out, errOut *os.File) grpc.UnaryServerInterceptor {
 
 func serverOptions() []grpc.ServerOption {
 	return []grpc.ServerOption{
+		grpc.ForceServerCodecV2(newCodec()),
 		grpc.MaxRecvMsgSize(MaxMessage), grpc.MaxSendMsgSize(MaxMessage),
 		grpc.InitialWindowSize(windowBytes), grpc.InitialConnWindowSize(2 * windowBytes),
 		grpc.ReadBufferSize(ioBuffer), grpc.WriteBufferSize(ioBuffer),
@@ -68,24 +69,9 @@ func serverOptions() []grpc.ServerOption {
 // DialOptions are those of the worker's side.
 func DialOptions() []grpc.DialOption {
 	return []grpc.DialOption{
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(MaxMessage), grpc.MaxCallSendMsgSize(MaxMessage)),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(MaxMessage), grpc.MaxCallSendMsgSize(MaxMessage), grpc.ForceCodecV2(newCodec())),
 		grpc.WithInitialWindowSize(windowBytes), grpc.WithInitialConnWindowSize(2 * windowBytes),
 		grpc.WithReadBufferSize(ioBuffer), grpc.WithWriteBufferSize(ioBuffer),
-	}
-}
-
-// watchLifeline ends the process when the worker is gone (invariant 5): nothing is ever written to the pipe, and its end
-// is closed by the worker, or by the kernel when the worker was killed. Nothing is lost by it, since what was not
-// reported as durable is read again.
-func watchLifeline(f *os.File) {
-	if f == nil {
-		return
-	}
-	var b [1]byte
-	for {
-		if _, err := f.Read(b[:]); err != nil {
-			os.Exit(0)
-		}
 	}
 }
 

@@ -30,15 +30,17 @@ type workerRuntime struct {
 	member  *cluster.Membership
 	herding chan struct{} // closed when the herder has ended
 	closers []closer
+	closing time.Time // when closing has to be over
 }
 
 type closer struct {
-	what  string
-	close func(context.Context) error
+	what   string
+	within time.Duration // 0: a share of closeWithin
+	close  func(context.Context) error
 }
 
 func (r *workerRuntime) onClose(what string, f func(context.Context) error) {
-	r.closers = append(r.closers, closer{what, f})
+	r.closers = append(r.closers, closer{what: what, close: f})
 }
 
 // startWorker opens the REST listeners, joins the cluster and sets the herder to work. The REST API answers from the
@@ -93,7 +95,7 @@ func startWorker(ctx context.Context, w config.Worker, log *slog.Logger, levels 
 	if err != nil {
 		return nil, err
 	}
-	r.onClose("membership", r.member.Leave)
+	r.onClose("membership", r.leave)
 
 	h := herder.New(herder.Config{
 		Worker: w, Version: version, Commit: commit, ClusterID: state.clusterID,
@@ -105,10 +107,21 @@ func startWorker(ctx context.Context, w config.Worker, log *slog.Logger, levels 
 		defer close(r.herding)
 		h.Run(hctx)
 	}()
-	r.onClose("tasks", func(context.Context) error { stop(); <-r.herding; return nil })
+	r.closers = append(r.closers, closer{"tasks", w.GracefulTimeout + stopMargin, func(context.Context) error { stop(); <-r.herding; return nil }})
 	r.rest.Attach(h)
 	log.Info("worker is up", "version", version, "rest", listening.String(), "advertised", advertised, "kafka", strings.Join(w.BootstrapServers, ","), "plugins", strings.Join(w.PluginPath, ","))
 	return r, nil
+}
+
+// leave hands over the work, which is with nobody by now. While tasks are still there the place is kept: Kafka gives it up when the
+// session is over.
+func (r *workerRuntime) leave(ctx context.Context) error {
+	select {
+	case <-r.herding:
+		return r.member.Leave(ctx)
+	default:
+		return errors.New("tasks have not ended, so that nobody may have them before the session is over")
+	}
 }
 
 type workerState struct {
@@ -202,17 +215,46 @@ func (r *workerRuntime) wait(ctx context.Context) error {
 	return failed
 }
 
-// closeWithin bounds the closing of each part.
-const closeWithin = 30 * time.Second
+// How long stopping may take, also when nothing answers: the tasks get task.shutdown.graceful.timeout.ms and stopMargin, for their plugins
+// to end; all other parts together closeWithin, each at most half of it; and one that does not obey is left alone after a moment.
+const (
+	stopMargin  = 5 * time.Second
+	closeWithin = 10 * time.Second
+	obeyWithin  = 200 * time.Millisecond
+)
 
-// close closes what was opened, the last first.
+// close closes what was opened, the last first: tasks, and then what they needed.
 func (r *workerRuntime) close(ctx context.Context) {
 	for _, c := range slices.Backward(r.closers) {
-		cctx, cancel := context.WithTimeout(ctx, closeWithin)
-		if err := c.close(cctx); err != nil {
+		within := c.within
+		if within == 0 {
+			if r.closing.IsZero() {
+				r.closing = time.Now().Add(closeWithin)
+			}
+			within = min(closeWithin/2, time.Until(r.closing))
+		}
+		if err := c.run(ctx, within); err != nil {
 			r.log.Warn("closing did not go well", "part", c.what, "error", err)
 		}
-		cancel()
 	}
 	r.closers = nil
+}
+
+// run closes a part, or leaves it alone when it takes too long: the process ends, and what it holds with it.
+func (c closer) run(ctx context.Context, within time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- c.close(ctx) }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(obeyWithin):
+		return fmt.Errorf("it takes longer than %s and is left alone", max(within, 0).Round(time.Millisecond))
+	}
 }

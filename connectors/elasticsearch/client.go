@@ -33,6 +33,7 @@ type client struct {
 	body      []byte // of the request that makes an index
 	connect   time.Duration
 	patience  patience // with answers
+	sniffs    bool     // requests go to the addresses that the nodes publish
 }
 
 const (
@@ -40,6 +41,8 @@ const (
 	maxSmallAnswer = 1 << 20  // bytes of an answer that is no bulk answer
 	maxMapping     = 16 << 20 // bytes of an answer with mappings
 	maxItemAnswer  = 8 << 10  // bytes of a bulk answer for each item
+
+	sniffPatience = 10 * time.Second // with the list of the nodes
 )
 
 func newClient(cfg connectors.Config, s *settings) (*client, error) {
@@ -68,10 +71,15 @@ func newClient(cfg connectors.Config, s *settings) (*client, error) {
 	if !productCheck.Get(cfg) {
 		rt = unchecked{t}
 	}
+	transport := []elastictransport.Option{elastictransport.WithTransport(rt), elastictransport.WithDisableRetry()}
+	sniff := sniffing.Get(cfg)
+	if sniff > 0 {
+		transport = append(transport, elastictransport.WithDiscoverNodesInterval(sniff), elastictransport.WithDiscoverNodeTimeout(sniffPatience))
+	}
 	opts := []elastic.Option{
 		elastic.WithAddresses(s.urls...),
 		elastic.WithDisableMetaHeader(),
-		elastic.WithTransportOptions(elastictransport.WithTransport(rt), elastictransport.WithDisableRetry()),
+		elastic.WithTransportOptions(transport...),
 	}
 	switch {
 	case apiKey.Get(cfg) != "":
@@ -87,7 +95,7 @@ func newClient(cfg connectors.Config, s *settings) (*client, error) {
 	}
 	return &client{
 		es: es, transport: t, name: strings.Join(s.urls, ","), compress: s.compress, pipeline: s.pipeline, body: s.body,
-		patience: patience{first: s.answer}, connect: s.connect,
+		patience: patience{first: s.answer}, connect: s.connect, sniffs: sniff > 0,
 	}, nil
 }
 
@@ -129,6 +137,9 @@ func (p *patience) after(late int32) time.Duration {
 	}
 	return d
 }
+
+// atEnd says that the wait does not grow any more.
+func (p *patience) atEnd() bool { return p.after(p.late.Load()) >= maxAnswer }
 
 // learn notes what became of a request that was ready to wait as after(late) says.
 func (p *patience) learn(late int32, took time.Duration, err error) {
@@ -240,6 +251,15 @@ const (
 	minMajor       = 7
 	minStreamMinor = 9 // of minMajor, for data streams
 )
+
+// sniff looks for the nodes for the first time; the client does so again at every interval. Until that succeeds the configured
+// addresses serve.
+func (c *client) sniff() error {
+	if !c.sniffs {
+		return nil
+	}
+	return c.es.DiscoverNodes()
+}
 
 // identify asks the service who it is, and refuses versions that are too old.
 func (c *client) identify(ctx context.Context, streams bool) *failure {

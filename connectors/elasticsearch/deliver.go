@@ -143,7 +143,10 @@ func (w *writer) send(b *bulk, n int) *failure {
 	switch {
 	case f == nil:
 		w.task.limiter.faster()
-	case f.cause == causeTimeout, f.cause == causeBusy:
+	case f.cause == causeTimeout:
+		f.halve = w.task.client.patience.atEnd() // or a service that needs longer would never end it
+		w.task.limiter.slower()
+	case f.cause == causeBusy:
 		w.task.limiter.slower()
 	}
 	took := time.Since(began).Milliseconds()
@@ -160,7 +163,7 @@ func (w *writer) shrink(b *bulk, n int, f *failure, t *trial) bool {
 	}
 	size := len(b.payload(n))
 	switch {
-	case n > 1 && f.cause == causeBusy:
+	case n > 1 && (f.cause == causeBusy || f.cause == causeTimeout):
 		if t.n > 0 { // the first time it may be due to others
 			b.limit = size / 2
 			w.task.m.splits.Add(1)

@@ -33,6 +33,10 @@ var (
 	opType = connectors.String("sluice.op.type",
 		"INDEX replaces a document that has the same id. CREATE leaves it as it is and counts the record as stored before; it carries no version.",
 		connectors.Default(opTypeIndex), connectors.OneOf(opTypeIndex, opTypeCreate), low, data, short, connectors.Display("Operation Type"))
+	sniffing = connectors.Millis("sluice.sniffing.interval.ms",
+		"How often the cluster is asked for its nodes; requests then go to the addresses that those publish, by turns, instead of to connection.url. "+
+			"0: never, which suits clusters behind a proxy, in containers or in a cloud, whose nodes publish addresses that cannot be reached.",
+		connectors.Default("0"), connectors.Between(0, day), low, connector, short, connectors.Display("Sniffing Interval"))
 	caFingerprint = connectors.String("sluice.ca.fingerprint",
 		"SHA-256 of the authority's certificate in hexadecimal digits, as Elasticsearch prints it when it starts for the first time. The server's "+
 			"certificate must come from that authority; no trust store is needed.",

@@ -226,6 +226,48 @@ func TestNodes(t *testing.T) {
 	}
 }
 
+// TestSniffing has two nodes behind one address: with sniffing they get the requests themselves.
+func TestSniffing(t *testing.T) {
+	var front, first, second *service
+	for _, tc := range []struct {
+		name  string
+		set   map[string]string
+		right func() bool
+	}{
+		{"off", nil, func() bool { return front.count() > 2 && first.count()+second.count() == 0 }},
+		{"on", map[string]string{"sluice.sniffing.interval.ms": "60000"}, func() bool { return front.count() == 0 && first.count() > 0 && second.count() > 0 }},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			front, first, second = newService(t), newService(t), newService(t)
+			nodes := fmt.Sprintf(`{"nodes":{"a":{"roles":["data"],"http":{"publish_address":%q}},"b":{"roles":["data","master"],"http":{"publish_address":"localhost/%s"}},
+				"c":{"roles":["master"],"http":{"publish_address":"127.0.0.1:1"}}}}`, strings.TrimPrefix(serve(t, first), "http://"), strings.TrimPrefix(serve(t, second), "http://"))
+			front.before = func(w http.ResponseWriter, r *http.Request, _ []byte) bool {
+				if r.URL.Path != "/_nodes/http" {
+					return false
+				}
+				_, _ = io.WriteString(w, nodes)
+				return true
+			}
+			ack := newAck(t)
+			w := openWriter(t, startTask(t, newRuntime(connectors.PayloadString, connectors.PayloadJSON), serve(t, front), tc.set), part, ack)
+			for o := int64(0); o < 20; o += 5 {
+				if err := w.Write(t.Context(), documents(part, o, 5, numbered)); err != nil {
+					t.Fatal(err)
+				}
+				if err := w.Flush(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := w.Close(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if d, _, _ := ack.state(); d != 20 || !tc.right() {
+				t.Errorf("durable %d; requests: %d at the address, %d and %d at the nodes", d, front.count(), first.count(), second.count())
+			}
+		})
+	}
+}
+
 // TestCredentials looks at what arrives at the server.
 func TestCredentials(t *testing.T) {
 	for _, tc := range []struct {

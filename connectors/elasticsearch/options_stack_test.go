@@ -3,6 +3,7 @@
 package elasticsearch
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -208,6 +209,8 @@ func TestStackResources(t *testing.T) {
 	streams := "logs-es" + unique
 	template := fmt.Sprintf(`{"index_patterns":[%q],"data_stream":{},"priority":500,"template":{"settings":{"number_of_replicas":0}}}`, streams+"-*")
 	r.must("PUT", "/_index_template/es"+unique, template)
+	r.must("POST", "/"+streams+"-behind/_create/seed", `{"@timestamp":0}`) // makes the stream
+	r.must("POST", "/_aliases", fmt.Sprintf(`{"actions":[{"add":{"index":"%s-behind","alias":"es-stream-alias-%s","is_write_index":true}}]}`, streams, unique))
 	r.must("PUT", "/es-index-"+unique, "")
 	r.must("PUT", "/es-behind-"+unique, fmt.Sprintf(`{"aliases":{"es-alias-%s":{}}}`, unique))
 	t.Cleanup(func() {
@@ -246,6 +249,11 @@ func TestStackResources(t *testing.T) {
 			name:   "existing data stream",
 			set:    map[string]string{"external.resource.usage": "DATASTREAM", "topic.to.external.resource.mapping": "T:" + streams + "-t"},
 			target: streams + "-t", id: "T+0+0", source: `{"@timestamp":1795408912123,"x":1,"at":"2024-02-03T04:05:06Z"}`,
+		},
+		{
+			name:   "alias of a data stream",
+			set:    map[string]string{"external.resource.usage": "ALIAS_DATASTREAM", "topic.to.external.resource.mapping": "T:es-stream-alias-" + unique},
+			target: streams + "-behind", id: "T+0+0", source: `{"@timestamp":1795408912123,"x":1,"at":"2024-02-03T04:05:06Z"}`,
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -295,5 +303,52 @@ func TestStackIndexBody(t *testing.T) {
 	}
 	if got := string(r.must("GET", "/"+index+"/_mapping", "")); !strings.Contains(got, `{"dynamic":"false"}`) {
 		t.Errorf("mapping %s", got)
+	}
+}
+
+// TestStackPipeline names a pipeline that is made later: the server misses it, and then runs it.
+func TestStackPipeline(t *testing.T) {
+	s := stack.Shared(t, stack.Elasticsearch)
+	r := reader{t, s.ElasticsearchURL()}
+	name := fmt.Sprintf("es-pipeline-%d", time.Now().UnixNano())
+	t.Cleanup(func() { r.drop(name + "*"); r.call("DELETE", "/_ingest/pipeline/"+name, "") })
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	p := connectors.Partition{Topic: name, ID: 0}
+	ack := newAck(t)
+	w := openWriter(t, startTask(t, newRuntime(connectors.PayloadString, connectors.PayloadJSON), s.ElasticsearchURL(),
+		map[string]string{"sluice.pipeline": name, "retry.backoff.ms": "20"}), p, ack)
+	if err := w.Write(ctx, documents(p, 0, 50, numbered)); err != nil {
+		t.Fatal(err)
+	}
+	awaitTrouble(ctx, t, ack, "pipeline with id ["+name+"]")
+	r.must("PUT", "/_ingest/pipeline/"+name, `{"processors":[]}`)
+	for { // what was reported meanwhile is told first
+		if err := w.Flush(ctx); err == nil || ctx.Err() != nil {
+			break
+		}
+	}
+	if err := w.Close(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(r.all(name)); n != 50 {
+		t.Errorf("%d documents", n)
+	}
+	var stats struct {
+		Nodes map[string]struct {
+			Ingest struct {
+				Pipelines map[string]struct {
+					Bytes int `json:"ingested_as_first_pipeline_in_bytes"` // the count is of processors, which this server has none of
+				}
+			}
+		}
+	}
+	if err := json.Unmarshal(r.must("GET", "/_nodes/stats/ingest", ""), &stats); err != nil {
+		t.Fatal(err)
+	}
+	for _, node := range stats.Nodes {
+		if node.Ingest.Pipelines[name].Bytes == 0 {
+			t.Error("nothing went through the pipeline")
+		}
 	}
 }

@@ -62,7 +62,11 @@ func (t *task) identify(ctx context.Context) *failure {
 	if f := t.client.identify(ctx, t.set.target.stream); f != nil {
 		return f
 	}
-	t.known.Store(true)
+	if t.known.CompareAndSwap(false, true) {
+		if err := t.client.sniff(); err != nil {
+			t.log.Warn("the nodes of the cluster are not known yet; requests go to connection.url", "error", err)
+		}
+	}
 	return nil
 }
 

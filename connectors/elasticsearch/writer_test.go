@@ -1,6 +1,7 @@
 package elasticsearch
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -652,6 +653,35 @@ func TestSlowService(t *testing.T) {
 		t.Logf("%d requests were wasted; at most %d at once; it took %v", wasted, most, time.Since(began))
 		if wasted > 10 {
 			t.Errorf("%d requests were wasted beside the 100 that were needed", wasted)
+		}
+	})
+}
+
+// A service that needs longer for a whole request than anybody waits gets it in parts.
+func TestServiceTooSlowForWholeRequests(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t)
+		s.before = func(_ http.ResponseWriter, r *http.Request, body []byte) bool {
+			if isBulk(r) {
+				time.Sleep(time.Duration(bytes.Count(body, []byte("\n"))/2) * 100 * time.Millisecond)
+			}
+			return r.Context().Err() != nil // what it cannot answer in time it does not do
+		}
+		rt, ack := newRuntime(connectors.PayloadString, connectors.PayloadJSON), newAck(t)
+		w := openWriter(t, s.inProcess(rt, map[string]string{"max.retries": "-1"}), part, ack)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		if err := w.Write(ctx, documents(part, 0, 2000, numbered)); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Close(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if d, _, trouble := ack.state(); d != 2000 || trouble != nil || len(s.live()) != 2000 {
+			t.Errorf("durable %d, trouble %v, %d documents", d, trouble, len(s.live()))
+		}
+		if rt.metric("bulk_splits_total").get() == 0 {
+			t.Error("nothing was split")
 		}
 	})
 }

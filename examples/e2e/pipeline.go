@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -94,10 +95,18 @@ func start(t testing.TB, log, path string, args ...string) *process {
 			if b, err := os.ReadFile(log); err == nil {
 				lines := strings.Split(strings.TrimSpace(string(b)), "\n")
 				t.Logf("last lines of %s:\n%s", filepath.Base(log), strings.Join(lines[max(0, len(lines)-60):], "\n"))
+				if i := slices.IndexFunc(lines, isCrash); i >= 0 {
+					t.Logf("it has crashed:\n%s", strings.Join(lines[i:min(len(lines), i+60)], "\n"))
+				}
 			}
 		}
 	})
 	return p
+}
+
+// isCrash tells whether a line of a log is the first that a Go program prints when it dies.
+func isCrash(line string) bool {
+	return strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ") || strings.HasPrefix(line, "SIG")
 }
 
 func (p *process) start() {
@@ -121,6 +130,13 @@ func (p *process) start() {
 		_ = cmd.Wait() // killed on purpose, mostly
 		close(end)
 	}()
+}
+
+// ended is closed when the process has ended.
+func (p *process) ended() <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.end
 }
 
 func (p *process) pid() int {
@@ -156,20 +172,26 @@ func (p *process) stop() {
 // children are the processes that this one started, by the name of their binary.
 func (p *process) children() map[string]int {
 	out := map[string]int{}
+	for _, pid := range p.family() {
+		if exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid)); err == nil {
+			out[filepath.Base(exe)] = pid
+		}
+	}
+	return out
+}
+
+// family are all processes that this one started.
+func (p *process) family() (pids []int) {
 	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", p.pid()))
 	for _, f := range files {
 		b, _ := os.ReadFile(f) // a thread that has just ended has no children
 		for s := range strings.FieldsSeq(string(b)) {
-			pid, err := strconv.Atoi(s)
-			if err != nil {
-				continue
-			}
-			if exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid)); err == nil {
-				out[filepath.Base(exe)] = pid
+			if pid, err := strconv.Atoi(s); err == nil {
+				pids = append(pids, pid)
 			}
 		}
 	}
-	return out
+	return pids
 }
 
 // rss is the resident memory of a process in bytes.
@@ -192,6 +214,9 @@ type pipeline struct {
 	web    *process
 	rest   string
 	page   string
+
+	bootstrap  string
+	connectors []string // made by create
 }
 
 // startDev starts a worker with a Kafka of its own inside and one folder of plugins, and a web service for a topic.
@@ -203,6 +228,8 @@ func startDev(t testing.TB, plugins, topic string) *pipeline {
 	p.rest, p.page = "http://127.0.0.1:"+restPort, "http://127.0.0.1:"+webPort
 	p.worker = start(t, filepath.Join(p.dir, "worker.log"), filepath.Join(bin, "sluice"), "dev",
 		"--data", filepath.Join(p.dir, "data"), "--kafka", kafka, "--listen", p.rest, "--plugins", plugins)
+	p.bootstrap = kafka
+	t.Cleanup(p.postmortem)
 	p.healthy()
 	p.web = start(t, filepath.Join(p.dir, "web.log"), filepath.Join(bin, "sluice-web"),
 		"--listen", "127.0.0.1:"+webPort, "--bootstrap-servers", kafka, "--topic", topic)
@@ -215,7 +242,7 @@ func startDev(t testing.TB, plugins, topic string) *pipeline {
 func startPipeline(t testing.TB, bootstrap, topic string, webFlags ...string) *pipeline {
 	t.Helper()
 	bin := binaries(t)
-	p := &pipeline{t: t, dir: t.TempDir(), topic: topic}
+	p := &pipeline{t: t, dir: t.TempDir(), topic: topic, bootstrap: bootstrap}
 	name := fmt.Sprintf("%s-%d", strings.ToLower(strings.ReplaceAll(t.Name(), "/", "-")), time.Now().UnixNano())
 	restPort, webPort := freePort(t), freePort(t)
 	p.rest, p.page = "http://127.0.0.1:"+restPort, "http://127.0.0.1:"+webPort
@@ -238,6 +265,7 @@ sluice.run.dir=%[5]s
 		t.Fatal(err)
 	}
 	p.worker = start(t, filepath.Join(p.dir, "worker.log"), filepath.Join(bin, "sluice"), "worker", props)
+	t.Cleanup(p.postmortem)
 	if topic != "" {
 		p.web = start(t, filepath.Join(p.dir, "web.log"), filepath.Join(bin, "sluice-web"),
 			append([]string{"--listen", "127.0.0.1:" + webPort, "--bootstrap-servers", bootstrap, "--topic", topic}, webFlags...)...)
@@ -267,6 +295,7 @@ func (p *pipeline) create(name string, tasks int, cfg map[string]string) {
 	if b, _ := io.ReadAll(resp.Body); resp.StatusCode != http.StatusCreated {
 		p.t.Fatalf("creating %s: %s: %s", name, resp.Status, b)
 	}
+	p.connectors = append(p.connectors, name)
 	p.running(name, tasks)
 }
 
@@ -367,14 +396,16 @@ func (p *pipeline) committed(name string) int64 {
 	return sum
 }
 
-func get(url string, out any) error {
+func get(url string, out any) error { return getBy(http.DefaultClient, url, out) }
+
+func getBy(client *http.Client, url string, out any) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return err
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -138,10 +139,27 @@ func TestPausedLeader(t *testing.T) {
 			others = append(others, m)
 		}
 	}
+	plugin := paused.children()["hdfs"]
+	if plugin == 0 {
+		t.Fatalf("the leader runs no plugin: %v", paused.children())
+	}
 	began := time.Now()
 	paused.signal(syscall.SIGSTOP)
-	gap := c.delivers("f", tasks)
-	t.Logf("the leader is paused: all partitions go on after %s", gap)
+	// Its plugin is not paused. It ends by itself, before anybody else has its tasks.
+	eventually(t, time.Minute, "the plugin of the paused leader to end", func() error {
+		return hasEnded(plugin)
+	})
+	ended := time.Since(began)
+	n, err := others[0].holders("f")
+	t.Logf("the plugin of the paused leader has ended after %s; running tasks by then: %v", ended, n)
+	if err != nil || n[paused.id] != tasks/3 {
+		t.Errorf("others have its tasks already: %v (%v)", n, err)
+	}
+	if ended > session {
+		t.Errorf("the plugin ran on for %s, longer than a session of %s", ended, session)
+	}
+	c.delivers("f", tasks)
+	t.Logf("the leader is paused: all partitions go on after %s", time.Since(began))
 	c.spread("f", tasks, others...)
 	time.Sleep(3*session - time.Since(began)) // the fault: nothing is waited for
 	paused.signal(syscall.SIGCONT)
@@ -151,4 +169,17 @@ func TestPausedLeader(t *testing.T) {
 	t.Logf("awake, it has its share again after %s", time.Since(began))
 	c.delivers("f", tasks)
 	c.finish("f")
+}
+
+// hasEnded is nil when a process is no more, or nothing of it but its place in the list of its parent.
+func hasEnded(pid int) error {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return nil //nolint:nilerr // it is gone
+	}
+	_, state, _ := strings.Cut(string(text), ") ")
+	if strings.HasPrefix(state, "Z") {
+		return nil
+	}
+	return fmt.Errorf("process %d is there: %.20s", pid, state)
 }

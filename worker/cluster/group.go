@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
@@ -18,7 +19,54 @@ type group struct {
 	members []string // ids of the workers, in order
 	foreign string   // a client that is no worker
 	topic   string   // another topic that a member has partitions of
-	err     error    // why it cannot be described as a consumer group
+	err     error    // it is no consumer group
+}
+
+// notDescribedError is the coordinator's refusal to describe a group.
+type notDescribedError struct {
+	group string
+	cause kafka.Error
+}
+
+func (e *notDescribedError) Unwrap() error { return e.cause }
+
+func (e *notDescribedError) Error() string {
+	text := e.cause.Error()
+	if strings.HasSuffix(text, ": ") { // a broker that answers without a text
+		text += e.cause.Code().String()
+	}
+	if !e.passes() {
+		text += ": grant DESCRIBE and READ on the group"
+	}
+	return fmt.Sprintf("describe group %s: %s", e.group, text)
+}
+
+// passes tells whether another try may succeed: a coordinator that has just started loads its groups first, and says so in several ways.
+func (e *notDescribedError) passes() bool {
+	return e.cause.Code() != kafka.ErrGroupAuthorizationFailed && e.cause.Code() != kafka.ErrClusterAuthorizationFailed
+}
+
+// describeWithin bounds the time for which a coordinator that does not know yet is asked again, and describeAgain is the pause between.
+const (
+	describeWithin = 30 * time.Second
+	describeAgain  = 100 * time.Millisecond
+)
+
+// described asks for a group until the coordinator knows.
+func described(ctx context.Context, client *store.Client, groupID, topic string) (group, error) {
+	ctx, cancel := context.WithTimeout(ctx, describeWithin)
+	defer cancel()
+	for {
+		g, err := describe(ctx, client, groupID, topic)
+		if e, ok := errors.AsType[*notDescribedError](err); !ok || !e.passes() {
+			return g, err
+		}
+		select {
+		case <-ctx.Done():
+			return g, err
+		case <-time.After(describeAgain):
+		}
+	}
 }
 
 func (m *Membership) describe(ctx context.Context) (group, error) {
@@ -27,7 +75,7 @@ func (m *Membership) describe(ctx context.Context) (group, error) {
 
 // Inspect looks at a group without joining it. It is an error that explains itself when the group is in use by consumers.
 func Inspect(ctx context.Context, client *store.Client, groupID, topic string) (Inspection, error) {
-	g, err := describe(ctx, client, groupID, topic)
+	g, err := described(ctx, client, groupID, topic)
 	switch {
 	case err != nil:
 		return Inspection{}, err
@@ -55,9 +103,15 @@ func describe(ctx context.Context, client *store.Client, groupID, topic string) 
 	}
 	d := r.ConsumerGroupDescriptions[0]
 	g := group{stable: d.State == kafka.ConsumerGroupStateStable}
-	if d.Error.Code() != kafka.ErrNoError {
+	switch d.Error.Code() {
+	case kafka.ErrNoError:
+	case kafka.ErrInvalidArg: // the library's own verdict on a group of another protocol
 		g.err = d.Error
 		return g, nil
+	case kafka.ErrGroupIDNotFound: // it is there with its first member
+		return g, nil
+	default:
+		return group{}, &notDescribedError{groupID, d.Error}
 	}
 	for _, member := range d.Members {
 		for _, tp := range member.Assignment.TopicPartitions {
@@ -87,7 +141,7 @@ func (m *Membership) succeed(ctx context.Context, g group) (group, error) {
 		return group{}, err
 	}
 	m.log.Info("the group was another kind of workers', who have left it")
-	return m.describe(ctx)
+	return described(ctx, m.cfg.Client, m.cfg.GroupID, m.cfg.Store.Topic())
 }
 
 // Inspection is what can be seen of a group without joining it.

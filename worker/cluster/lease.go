@@ -10,16 +10,23 @@ import (
 // the group's coordinator has answered. Whatever has happened to the process or to the network, Kafka has not given it up before.
 //
 // The client does not tell of its heartbeats, but its statistics count the requests that went to the coordinator, and they tell the
-// client's age when they were made. A heartbeat that was not counted the last time and has been answered this time was sent in
-// between. Times are of this process only: clocks that differ do no harm.
+// client's age when they were made. Answers come in the order of requests, so when as many have come as had been sent with the first
+// heartbeat after some statistics, that heartbeat has been answered, and was sent after those. Times are of this process only: clocks
+// that differ do no harm.
 type lease struct {
 	session time.Duration
 	created time.Time // before the client was made
 
 	mu    sync.Mutex
-	last  time.Time // of the statistics before
-	then  traffic
+	base  sample // the lease will count from these statistics,
+	beat  sample // when all is answered that had been sent by these: the first with a heartbeat since; or none
 	until time.Time
+}
+
+// sample is what the statistics of a moment say.
+type sample struct {
+	at time.Time
+	traffic
 }
 
 // statistics is what is read of librdkafka's.
@@ -42,11 +49,15 @@ type traffic struct {
 	} `json:"req"`
 }
 
-// answeredSince tells whether a heartbeat was sent since then, or a request that counts as one, and nothing that was sent is
-// without an answer; a connection that broke takes with it what was not answered.
-func (t traffic) answeredSince(then traffic) bool {
-	beats := t.Requests.Heartbeat + t.Requests.SyncGroup - then.Requests.Heartbeat - then.Requests.SyncGroup
-	return beats > 0 && t.Waiting == 0 && t.Received-then.Received == then.Waiting+t.Sent-then.Sent
+// beatsSince counts the heartbeats that were sent since then, and requests that count as such.
+func (t traffic) beatsSince(then traffic) int64 {
+	return t.Requests.Heartbeat + t.Requests.SyncGroup - then.Requests.Heartbeat - then.Requests.SyncGroup
+}
+
+// answeredSince counts the answers that came since then. It is not ok when some can't come any more, because a connection broke.
+func (t traffic) answeredSince(then traffic) (n int64, ok bool) {
+	n = t.Received - then.Received
+	return n, then.Waiting+t.Sent-then.Sent == n+t.Waiting
 }
 
 // coordinator is what librdkafka calls its connection to the coordinator of the group.
@@ -59,14 +70,25 @@ func (l *lease) read(text string) (joining bool, err error) {
 	if err := json.Unmarshal([]byte(text), &s); err != nil {
 		return false, err
 	}
-	c := s.Brokers[coordinator]
+	now := sample{l.created.Add(time.Duration(s.Age) * time.Microsecond), s.Brokers[coordinator]}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if s.Group.State == "steady" && !l.last.IsZero() && c.answeredSince(l.then) {
-		l.extend(l.last)
+	answers, unbroken := now.answeredSince(l.base.traffic)
+	if !unbroken || l.base.at.IsZero() || s.Group.State != "steady" {
+		l.base, l.beat = now, sample{}
+		return s.Group.State == "wait-join" || s.Group.State == "wait-sync", nil
 	}
-	l.last, l.then = l.created.Add(time.Duration(s.Age)*time.Microsecond), c
-	return s.Group.State == "wait-join" || s.Group.State == "wait-sync", nil
+	if l.beat.at.IsZero() && now.beatsSince(l.base.traffic) > 0 {
+		l.beat = now
+	}
+	switch {
+	case l.beat.at.IsZero():
+		l.base = now
+	case answers >= l.base.Waiting+l.beat.Sent-l.base.Sent:
+		l.extend(l.base.at)
+		l.base, l.beat = now, sample{}
+	}
+	return false, nil
 }
 
 // extend notes that a request was sent after a time, and answered. The caller holds the lock.

@@ -64,7 +64,7 @@ func enter(ctx context.Context, cfg Config) (*Membership, error) {
 		cfg: cfg, id: id, log: cfg.Logger.With("group", cfg.GroupID), lease: lease{session: cfg.SessionTimeout},
 		changed: make(chan struct{}, 1), kick: make(chan struct{}, 1), done: make(chan struct{}),
 	}
-	g, err := m.describe(ctx)
+	g, err := described(ctx, cfg.Client, cfg.GroupID, cfg.Store.Topic())
 	if err != nil {
 		return nil, err
 	}

@@ -177,6 +177,53 @@ const (
 	addressB = "127.0.0.1:8084"
 )
 
+// A coordinator that has just started loads its groups first, and says so in whatever way: the worker waits for it.
+func TestCoordinatorThatLoads(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		code int16
+		text string // of the error, where there is no waiting
+	}{
+		{"loading", 14, ""},
+		{"not available", 15, ""},
+		{"something without a name", -1, ""},
+		{"not allowed", 30, "grant DESCRIBE"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := embeddedtest.Start(t)
+			var asked atomic.Int32
+			empty := ""
+			for _, key := range []kmsg.Key{kmsg.DescribeGroups, kmsg.ConsumerGroupDescribe} {
+				b.Cluster().ControlKey(int16(key), func(req kmsg.Request) (kmsg.Response, error, bool) {
+					b.Cluster().KeepControl()
+					if asked.Add(1) > 3 && c.text == "" {
+						return nil, nil, false
+					}
+					switch resp := req.ResponseKind().(type) {
+					case *kmsg.DescribeGroupsResponse:
+						resp.Groups = []kmsg.DescribeGroupsResponseGroup{{Group: "cluster", ErrorCode: c.code}}
+						return resp, nil, true
+					case *kmsg.ConsumerGroupDescribeResponse:
+						resp.Groups = []kmsg.ConsumerGroupDescribeResponseGroup{{Group: "cluster", ErrorCode: c.code, ErrorMessage: &empty}}
+						return resp, nil, true
+					}
+					return nil, nil, false
+				})
+			}
+			w := open(t, b.Bootstrap())
+			if c.text == "" {
+				w = join(t, b.Bootstrap(), addressA, map[string]int{"x": 1})
+				w.until(t, "settled", w.Settled)
+				if asked.Load() < 3 {
+					t.Errorf("asked %d times", asked.Load())
+				}
+			} else if _, err := Join(within(t, patience), w.config(addressA)); err == nil || !strings.Contains(err.Error(), c.text) {
+				t.Errorf("joined: %v", err)
+			}
+		})
+	}
+}
+
 // The place of a killed worker is its own for as long as its session lasts: nothing is written, nobody waits.
 func TestKilledWorkerHasItsPlaceBack(t *testing.T) {
 	b := embeddedtest.Start(t)

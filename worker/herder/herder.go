@@ -115,6 +115,7 @@ type Herder struct {
 	levels    *Levels
 	log       *slog.Logger
 	policy    Policy
+	starts    *gate
 
 	wake    chan struct{} // asks the loop to reconcile
 	started chan struct{} // closed once the first reconciliation is done
@@ -151,6 +152,7 @@ func New(cfg Config) *Herder {
 		configs: cfg.Configs, statuses: cfg.Statuses, members: cfg.Members, host: cfg.Plugins, offsets: cfg.Offsets,
 		metrics: cfg.Metrics, levels: cfg.Levels,
 		policy:     Policy{Crash: w.RestartCrash, Retriable: w.RestartRetriable, MaxPause: w.RestartBackoff, CrashLimit: w.RestartCrashLimit},
+		starts:     newGate(),
 		log:        cfg.Logger,
 		wake:       make(chan struct{}, 1),
 		started:    make(chan struct{}),

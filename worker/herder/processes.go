@@ -108,26 +108,36 @@ func (p *processes) release(s *sharedProcess) {
 	})
 }
 
-// kill ends all processes at once, and tells how many there were. Those that are still starting end with the tasks that want them.
-func (p *processes) kill() int {
-	p.mu.Lock()
-	var live []*sharedProcess
-	for s := range p.live {
-		if !s.dead() {
-			live = append(live, s)
-		}
+// renew tells all processes that they may go on until a time.
+func (p *processes) renew(until time.Time) {
+	for _, s := range p.ready() {
+		s.Renew(until)
 	}
-	p.mu.Unlock()
-	n := 0
-	for _, s := range live {
+}
+
+// ready are the processes that have started and not ended.
+func (p *processes) ready() (all []*sharedProcess) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for s := range p.live {
 		select {
 		case <-s.ready:
-			p.ending.Go(s.Kill)
-			n++
+			if !s.dead() {
+				all = append(all, s)
+			}
 		default:
 		}
 	}
-	return n
+	return all
+}
+
+// kill ends all processes at once, and tells how many there were. Those that are still starting end with the tasks that want them.
+func (p *processes) kill() int {
+	ready := p.ready()
+	for _, s := range ready {
+		p.ending.Go(s.Kill)
+	}
+	return len(ready)
 }
 
 // close waits for processes that are ending.

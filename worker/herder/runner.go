@@ -231,6 +231,11 @@ func (r *taskRunner) once(ctx context.Context, d desired) (crashed bool, err err
 	if h.worker.IsolateTasks {
 		key = r.id.String()
 	}
+	begun, err := h.starts.enter(ctx)
+	if err != nil {
+		return false, err // it is not wanted any more
+	}
+	defer begun()
 	lctx, cancel := context.WithTimeout(ctx, launchWithin)
 	defer cancel()
 	known, _ := h.host.Find(d.config["connector.class"], d.config[pluginVersion])
@@ -246,6 +251,9 @@ func (r *taskRunner) once(ctx context.Context, d desired) (crashed bool, err err
 		return isCrash(err), connectors.AsError("starting plugin of connector "+r.id.connector, err)
 	}
 	defer h.plugins.release(proc)
+	if h.members.Active() {
+		proc.Renew(h.members.Expires())
+	}
 
 	pt, err := proc.Client().StartTask(lctx, plugins.TaskSpec{
 		Connector: r.id.connector, Task: r.id.task, Config: resolved, Records: cfg.Records, CreditBytes: cfg.CreditBytes,
@@ -265,6 +273,7 @@ func (r *taskRunner) once(ctx context.Context, d desired) (crashed bool, err err
 	t.SetPaused(r.paused)
 	r.mu.Unlock()
 	r.running()
+	begun()
 	err = t.Run(ctx, pt)
 
 	sctx, done := context.WithTimeout(context.WithoutCancel(ctx), stoppedWithin)

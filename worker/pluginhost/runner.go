@@ -23,9 +23,10 @@ import (
 
 const (
 	lifelineFD    = 3
-	maxHandshake  = 8 << 10     // the line by which a plugin says where it listens; with a certificate it has about 1 KiB
-	drainWithin   = time.Second // for output of what a dead plugin had started and left running
-	handshakeKept = 200         // bytes of a line that is no handshake, for the message
+	maxHandshake  = 8 << 10               // the line by which a plugin says where it listens; with a certificate it has about 1 KiB
+	renewWithin   = 10 * time.Millisecond // a pipe with room takes no time
+	drainWithin   = time.Second           // for output of what a dead plugin had started and left running
+	handshakeKept = 200                   // bytes of a line that is no handshake, for the message
 )
 
 // processRunner is a plugin process as go-plugin sees it. It is ours and not go-plugin's own, so that the process is
@@ -103,6 +104,12 @@ func (r *processRunner) reap() {
 }
 
 func (r *processRunner) closeLifeline() { r.closing.Do(func() { _ = r.lifeline.Close() }) }
+
+// renew tells the process until when it may go on. One that does not read, as those of other kits may not, is not waited for.
+func (r *processRunner) renew(until time.Time) {
+	_ = r.lifeline.SetWriteDeadline(time.Now().Add(renewWithin))
+	_, _ = r.lifeline.Write(plugins.Lease(until))
+}
 
 // ask tells the process to end: plugins of our kit by the pipe, others by SIGTERM, which those of our kit ignore.
 func (r *processRunner) ask() {

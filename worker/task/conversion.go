@@ -1,12 +1,11 @@
 package task
 
 import (
-	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
-
 	"github.com/sluice-connect/sluice/connectors"
 	"github.com/sluice-connect/sluice/worker/convert"
 	"github.com/sluice-connect/sluice/worker/data"
 	"github.com/sluice-connect/sluice/worker/deadletter"
+	"github.com/sluice-connect/sluice/worker/task/fetch"
 	"github.com/sluice-connect/sluice/worker/transform"
 )
 
@@ -94,7 +93,7 @@ func (s *side) write(sch *data.Schema, v any) (schema, payload []byte, err error
 }
 
 // addConverted is add for records whose bytes do not go to the plugin.
-func (r *run) addConverted(p *partition, m *kafka.Message) {
+func (r *run) addConverted(p *partition, m *fetch.Record) {
 	var c common
 	var key, value []byte
 	var err error
@@ -114,7 +113,7 @@ func (r *run) addConverted(p *partition, m *kafka.Message) {
 }
 
 // collectConverted is collect for records with schemas.
-func (r *run) collectConverted(p *partition, m *kafka.Message, c common, key, value []byte) {
+func (r *run) collectConverted(p *partition, m *fetch.Record, c common, key, value []byte) {
 	// A null that has no schema fits any: tombstones do not begin another batch.
 	if p.builder != nil && key == nil && c.keySchema == nil {
 		c.keySchema = p.common.keySchema
@@ -122,7 +121,7 @@ func (r *run) collectConverted(p *partition, m *kafka.Message, c common, key, va
 	if p.builder != nil && value == nil && c.valueSchema == nil {
 		c.valueSchema = p.common.valueSchema
 	}
-	r.collect(p, m, c, key, value)
+	r.collect(p, m, c, key, value, r.headers)
 }
 
 // headerText is the text of a header's value, nil for null.
@@ -134,7 +133,7 @@ func headerText(v any) []byte {
 }
 
 // convertHeaders fills r.headers. What a converter has read reaches the plugin as SimpleHeaderConverter writes it: as text.
-func (r *run) convertHeaders(m *kafka.Message) error {
+func (r *run) convertHeaders(m *fetch.Record) error {
 	r.headers = r.headers[:0]
 	for i := range m.Headers {
 		h := connectors.Header{Key: m.Headers[i].Key, Value: m.Headers[i].Value}

@@ -5,7 +5,7 @@
 // the plugin and one receives from it, so that a plugin that hangs cannot stop the polling; offset commits and look-ups,
 // which wait for a broker, run in goroutines of their own, one at a time.
 //
-//	poll → check → builder of the partition → (credit) → sender → plugin
+//	read → check → builder of the partition → (credit) → sender → plugin
 //	commit ← durable offset of the partition ← receiver ← plugin
 //
 // # Invariants
@@ -33,6 +33,6 @@
 //
 // # Neighbours
 //
-// The herder makes the configuration, starts the plugin's task and reports what Run returns. Package plugins has the other
-// end of [Plugin]; package worker/convert checks records; package worker/deadletter writes those that cannot be processed; package worker/metrics shows what is counted here.
+// The herder makes the configuration, starts the plugin's task and reports what Run returns. Package fetch reads the
+// records; package plugins has the other end of [Plugin]; package worker/convert checks records; package worker/deadletter writes those that cannot be processed; package worker/metrics shows what is counted here.
 package task

@@ -6,11 +6,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
-
 	"github.com/sluice-connect/sluice/connectors"
 	"github.com/sluice-connect/sluice/worker/data"
 	"github.com/sluice-connect/sluice/worker/deadletter"
+	"github.com/sluice-connect/sluice/worker/task/fetch"
 )
 
 // failed is the cause of a record that a converter or transformation refuses.
@@ -23,14 +22,13 @@ func failed(stage deadletter.Stage, class string, err error) deadletter.Cause {
 }
 
 // unfit is for a record that cannot be handed to the plugin. It waits for room where dead letters are many.
-func (r *run) unfit(p *partition, m *kafka.Message, cause deadletter.Cause) {
+func (r *run) unfit(p *partition, m *fetch.Record, cause deadletter.Cause) {
 	if r.lettersFull() && !r.hold(p, func() bool { return !r.lettersFull() }) {
-		p.held = m
+		p.held = m.Keep()
 		return
 	}
-	offset := int64(m.TopicPartition.Offset)
-	if r.bad(p, offset, m, cause) {
-		r.pass(p, offset)
+	if r.bad(p, m.Offset, m, cause) {
+		r.pass(p, m.Offset)
 	}
 }
 
@@ -48,7 +46,7 @@ func (r *run) rejected(p *partition, offset int64, err *connectors.Error) {
 // bad decides what becomes of a record that cannot be processed. It is the only place that does. m is nil where the record is
 // not at hand. True means that the record is dealt with and the task goes on; else the task ends. As in Kafka Connect the
 // record that ends a task becomes a dead letter too.
-func (r *run) bad(p *partition, offset int64, m *kafka.Message, cause deadletter.Cause) bool {
+func (r *run) bad(p *partition, offset int64, m *fetch.Record, cause deadletter.Cause) bool {
 	if r.cfg.Metrics != nil {
 		r.cfg.Metrics.Failed()
 	}
@@ -57,7 +55,11 @@ func (r *run) bad(p *partition, offset int64, m *kafka.Message, cause deadletter
 		if r.cfg.Metrics != nil {
 			r.cfg.Metrics.DeadLetter()
 		}
-		r.letters.Send(deadletter.Letter{Partition: p.Partition, Offset: offset, Record: m, Cause: cause, Owner: p})
+		l := deadletter.Letter{Partition: p.Partition, Offset: offset, Cause: cause, Owner: p}
+		if m != nil {
+			l.Record = m.Message()
+		}
+		r.letters.Send(l)
 	}
 	if r.cfg.Errors.Tolerate {
 		if r.cfg.Metrics != nil {

@@ -102,17 +102,24 @@ func (r *run) releaseHeld() {
 	}
 }
 
-// refetch makes the consumer deliver again what was not wanted at the time.
-func (r *run) refetch(p *partition) {
-	next := p.next
-	if p.held != nil {
-		next = int64(p.held.TopicPartition.Offset) + 1
+// fetchAgain makes the consumer deliver again what was not wanted at the time. It is called when all that was read is dealt with.
+func (r *run) fetchAgain() {
+	for _, p := range r.again {
+		p.again = false
+		if p.state != open {
+			continue
+		}
+		next := p.next
+		if p.held != nil {
+			next = p.held.Offset + 1
+		}
+		tp := p.kafka()
+		tp.Offset = kafka.Offset(next)
+		if _, err := r.consumer.SeekPartitions([]kafka.TopicPartition{tp}); err != nil {
+			r.fail(kafkaFailure("seeking", err).At(p.Partition, next))
+		}
 	}
-	tp := p.kafka()
-	tp.Offset = kafka.Offset(next)
-	if _, err := r.consumer.SeekPartitions([]kafka.TopicPartition{tp}); err != nil {
-		r.fail(kafkaFailure("seeking", err).At(p.Partition, next))
-	}
+	r.again = r.again[:0]
 }
 
 // pauseOrResume puts SetPaused into effect.

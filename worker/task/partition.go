@@ -3,9 +3,8 @@ package task
 import (
 	"time"
 
-	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
-
 	"github.com/sluice-connect/sluice/connectors"
+	"github.com/sluice-connect/sluice/worker/task/fetch"
 )
 
 type state uint8
@@ -34,8 +33,9 @@ type partition struct {
 	account  account
 	underWay []sentBatch // oldest first
 
-	held   *kafka.Message // the record for which there is no room
-	paused bool           // by us, because held did not find room in time
+	held   *fetch.Record // the record for which there is no room
+	paused bool          // by us, because held did not find room in time
+	again  bool          // records behind next were not wanted and have to be fetched again
 
 	next int64 // offset wanted next; -1: whatever comes first
 	tracker

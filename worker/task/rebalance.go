@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -164,7 +165,8 @@ func (r *run) fetchOpened() {
 			tp.Offset = kafka.Offset(p.next)
 		}
 		tps = append(tps, tp)
-		p.assigned = true
+		p.assigned, r.fetching = true, true
+		r.reader.Route(p.Topic, p.ID)
 	}
 	r.toAssign = r.toAssign[:0]
 	if len(tps) == 0 {
@@ -207,6 +209,7 @@ func (r *run) revoke(revoked []kafka.TopicPartition, lost bool) []kafka.TopicPar
 		delete(r.partitions, p.Partition)
 	}
 	r.last = nil
+	r.fetching = slices.ContainsFunc(slices.Collect(maps.Values(r.partitions)), func(p *partition) bool { return p.assigned })
 	r.share()
 	r.tellAssigned()
 	return fetched

@@ -13,13 +13,13 @@ import (
 	"github.com/sluice-connect/sluice/connectors"
 	"github.com/sluice-connect/sluice/worker/convert"
 	"github.com/sluice-connect/sluice/worker/deadletter"
+	"github.com/sluice-connect/sluice/worker/task/fetch"
 )
 
 const (
-	idlePoll   = 100 * time.Millisecond // waiting for records, and nothing else is awaited
+	idlePoll   = 50 * time.Millisecond  // waiting for records, and for what the group says; nothing else is awaited
 	activePoll = 5 * time.Millisecond   // the plugin is about to say something
 	flowing    = 10                     // times Linger that a batch may grow while records flow
-	pollRun    = 512                    // records between two looks at everything else
 	holdMost   = 200 * time.Millisecond // how long polling may stop for a record without room
 	holdShare  = 10                     // a tenth of the time may go to holding while other partitions have room
 )
@@ -33,6 +33,7 @@ type run struct {
 	log          *slog.Logger
 	link         *link
 	consumer     *kafka.Consumer
+	reader       *fetch.Reader
 	helpers      sync.WaitGroup // commits, look-ups and the log reader
 	quit         chan struct{}  // ends the helpers
 	ctx          context.Context
@@ -40,7 +41,8 @@ type run struct {
 	partitions map[connectors.Partition]*partition // all but the closed ones
 	byID       map[uint32]*partition               // those that the plugin knows
 	lastID     uint32
-	last       *partition // of the latest record: most records come in runs
+	again      []*partition // those of whose records some were not wanted and have to be fetched again
+	last       *partition   // of the latest record: most records come in runs
 	toAssign   []*partition
 	credit     credit
 	batchLimit int64
@@ -53,6 +55,7 @@ type run struct {
 	now       time.Time // as of the latest look at everything else
 	collected bool      // some partition has a builder
 	unsent    bool      // and could not send it
+	fetching  bool      // some partition is assigned to the consumer
 	paused    bool      // the whole task
 	held      int       // partitions paused by back-pressure
 	holdLeft  time.Duration
@@ -122,6 +125,9 @@ func (r *run) connect() error {
 		return connectors.Misconfigured("making the consumer", err, "check the consumer's properties")
 	}
 	r.consumer = c
+	if r.reader, err = fetch.New(c); err != nil {
+		return connectors.Fatal("reading records", err, "build the worker with the version of its go.mod")
+	}
 	if err := c.SubscribeTopics(r.subscription, r.rebalance); err != nil {
 		return connectors.Misconfigured("subscribing", err, "check topics and topics.regex")
 	}
@@ -144,24 +150,51 @@ func (r *run) loop() {
 			return
 		}
 		wait := r.pollTimeout()
-		for range pollRun {
-			ev := r.consumer.Poll(int(wait / time.Millisecond))
-			wait = 0
-			if m, ok := ev.(*kafka.Message); ok {
-				r.take(m)
-			} else if ev == nil {
-				r.idle()
-				break
-			} else {
-				r.notice(ev)
-			}
-			if r.failure != nil {
-				return
-			}
-			if len(r.link.events) > 0 {
-				r.drain()
-			}
+		r.listen(&wait)
+		if r.failure == nil {
+			r.readRecords(wait)
 		}
+		if r.failure != nil {
+			return
+		}
+	}
+}
+
+// listen takes what the consumer has to say beside records, which come by another way. Where none can come it is what is waited
+// for.
+func (r *run) listen(wait *time.Duration) {
+	patience := 0
+	if !r.fetching {
+		patience, *wait = int(*wait/time.Millisecond), 0
+	}
+	for r.failure == nil {
+		ev := r.consumer.Poll(patience)
+		if ev == nil {
+			return
+		}
+		r.notice(ev)
+		patience = 0
+	}
+}
+
+// readRecords takes the records that are there, and waits for the first.
+func (r *run) readRecords(wait time.Duration) {
+	defer r.reader.Release()
+	n := r.reader.Read(wait)
+	for i := range n {
+		r.take(r.reader.Record(i))
+		if r.failure != nil {
+			return
+		}
+		if len(r.link.events) > 0 {
+			r.drain()
+		}
+	}
+	if len(r.again) > 0 {
+		r.fetchAgain()
+	}
+	if n == 0 {
+		r.idle()
 	}
 }
 
@@ -214,33 +247,37 @@ func (r *run) pollTimeout() time.Duration {
 }
 
 // take checks a record and adds it to its partition's batch.
-func (r *run) take(m *kafka.Message) {
-	if m.TopicPartition.Error != nil {
-		r.kafkaError(m.TopicPartition.Error)
+func (r *run) take(m *fetch.Record) {
+	if m.Err != nil {
+		r.kafkaError(m.Err)
 		return
 	}
 	p := r.last
-	if p == nil || p.ID != m.TopicPartition.Partition || p.Topic != *m.TopicPartition.Topic {
-		p = r.partitions[connectors.Partition{Topic: *m.TopicPartition.Topic, ID: m.TopicPartition.Partition}]
+	if p == nil || p.ID != m.Partition || p.Topic != m.Topic {
+		p = r.partitions[connectors.Partition{Topic: m.Topic, ID: m.Partition}]
 		if p == nil {
 			return // taken away; whoever has it now reads the record again
 		}
 		r.last = p
 	}
-	if p.state != open || p.held != nil {
-		// Not wanted now. Behind a held record polling has stopped and the partition is paused before it goes on, so
-		// that only a record that was on its way can come; it is fetched again.
-		if p.state == open {
-			r.refetch(p)
+	if p.state != open || p.held != nil || p.again {
+		// Not wanted now. Behind a held record the partition is paused, so that only records that were read with it can come;
+		// they are fetched again.
+		if p.state == open && !p.again {
+			p.again = true
+			r.again = append(r.again, p)
 		}
 		return
+	}
+	if r.convert != nil {
+		m = m.Keep() // what is made of it may go on using its memory
 	}
 	r.add(p, m)
 }
 
 // add is take for a partition that can have the record.
-func (r *run) add(p *partition, m *kafka.Message) {
-	offset := int64(m.TopicPartition.Offset)
+func (r *run) add(p *partition, m *fetch.Record) {
+	offset := m.Offset
 	if offset < p.next {
 		r.fail(connectors.Fatal("reading records", fmt.Errorf("offset went back from %d to %d", p.next, offset),
 			"the topic was made anew or has lost records; check what the sink has, then reset the connector's offsets").At(p.Partition, offset))
@@ -269,11 +306,7 @@ func (r *run) add(p *partition, m *kafka.Message) {
 			return
 		}
 	}
-	r.headers = r.headers[:0]
-	for i := range m.Headers {
-		r.headers = append(r.headers, connectors.Header{Key: m.Headers[i].Key, Value: m.Headers[i].Value})
-	}
-	r.collect(p, m, common{}, key, value)
+	r.collect(p, m, common{}, key, value, m.Headers)
 }
 
 // common is what the records of a batch have in common, as in connectors.Columns.
@@ -288,13 +321,13 @@ func (c *common) equal(o *common) bool {
 
 func (c *common) size() int64 { return int64(len(c.topic) + len(c.keySchema) + len(c.valueSchema)) }
 
-// collect puts a record into the partition's batch, with the headers in r.headers. Where there is no room it holds the message, which
-// is then added anew.
-func (r *run) collect(p *partition, m *kafka.Message, c common, key, value []byte) {
-	offset := int64(m.TopicPartition.Offset)
+// collect puts what was made of a record into the partition's batch. Where there is no room it holds the record, which is then added
+// anew.
+func (r *run) collect(p *partition, m *fetch.Record, c common, key, value []byte, headers []connectors.Header) {
+	offset := m.Offset
 	size := int64(len(key) + len(value) + recordOverhead)
-	for i := range r.headers {
-		size += int64(len(r.headers[i].Key) + len(r.headers[i].Value) + headerOverhead)
+	for i := range headers {
+		size += int64(len(headers[i].Key) + len(headers[i].Value) + headerOverhead)
 	}
 	if size+c.size() > largestRecord {
 		r.fail(connectors.Misconfigured("reading records", fmt.Errorf("record of %d bytes, at most %d can be passed on", size+c.size(), largestRecord),
@@ -303,7 +336,7 @@ func (r *run) collect(p *partition, m *kafka.Message, c common, key, value []byt
 	}
 	full := p.builder != nil && (p.size+size > r.batchLimit || offset-p.base >= spanMost || !p.common.equal(&c))
 	if full && !r.send(p) && !r.hold(p, func() bool { return r.send(p) }) {
-		p.held = m
+		p.held = m.Keep()
 		return
 	}
 	if p.builder == nil {
@@ -314,18 +347,10 @@ func (r *run) collect(p *partition, m *kafka.Message, c common, key, value []byt
 			r.firstRecord(p)
 		}
 	}
-	p.builder.Append(offset, timestamp(m), key, value, r.headers...)
+	p.builder.Append(offset, m.Timestamp, key, value, headers...)
 	p.size += size
 	p.next = offset + 1
 	r.read++
-}
-
-// timestamp is that of a record in milliseconds, -1 where it has none.
-func timestamp(m *kafka.Message) int64 {
-	if m.TimestampType == kafka.TimestampNotAvailable {
-		return -1
-	}
-	return m.Timestamp.UnixMilli()
 }
 
 const (

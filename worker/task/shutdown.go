@@ -46,6 +46,9 @@ func (r *run) shutdown() error {
 			left <- unread
 			return
 		}
+		if r.reader != nil {
+			r.reader.Close()
+		}
 		if r.wantLeave() {
 			r.leave(deadline)
 		}

@@ -3,11 +3,10 @@ package task
 import (
 	"errors"
 
-	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
-
 	"github.com/sluice-connect/sluice/connectors"
 	"github.com/sluice-connect/sluice/worker/data"
 	"github.com/sluice-connect/sluice/worker/deadletter"
+	"github.com/sluice-connect/sluice/worker/task/fetch"
 	"github.com/sluice-connect/sluice/worker/transform"
 )
 
@@ -15,11 +14,10 @@ import (
 type passed []byte
 
 // addTransformed is add for records that pass a chain of transformations.
-func (r *run) addTransformed(p *partition, m *kafka.Message) {
+func (r *run) addTransformed(p *partition, m *fetch.Record) {
 	c := r.convert
-	offset := int64(m.TopicPartition.Offset)
 	rec := &c.record
-	*rec = data.Record{Topic: p.Topic, Partition: p.ID, Offset: offset, Timestamp: timestamp(m), Headers: rec.Headers[:0]}
+	*rec = data.Record{Topic: p.Topic, Partition: p.ID, Offset: m.Offset, Timestamp: m.Timestamp, Headers: rec.Headers[:0]}
 	var err error
 	if rec.KeySchema, rec.Key, err = c.key.value(m.Key); err != nil {
 		r.unfit(p, m, failed(c.key.stage, c.key.Class(), err))
@@ -42,7 +40,7 @@ func (r *run) addTransformed(p *partition, m *kafka.Message) {
 		r.unfit(p, m, untransformed(c.chain, err))
 		return
 	case !keep:
-		r.pass(p, offset)
+		r.pass(p, m.Offset)
 		return
 	}
 	var together common

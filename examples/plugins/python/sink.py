@@ -8,10 +8,12 @@ handshake line, and end when the worker does. `build` beside this file makes a p
 import json
 import os
 import queue
+import select
 import signal
 import sys
 import tempfile
 import threading
+import time
 from concurrent import futures
 
 import grpc
@@ -147,9 +149,19 @@ class Sink(rpc.SinkServicer):
 
 
 def end_with_the_worker():
+    until = None  # of the lease: a worker that is paused gives no other, and then its tasks may be somebody else's
+    lease = b""
     try:
-        while os.read(LIFELINE, 1):
-            pass
+        while until is None or time.time() < until:
+            ready, _, _ = select.select([LIFELINE], [], [], None if until is None else max(until - time.time(), 0))
+            if not ready:
+                continue
+            read = os.read(LIFELINE, 8 - len(lease))
+            if not read:
+                break
+            lease += read
+            if len(lease) == 8:
+                until, lease = int.from_bytes(lease, "big") / 1000, b""
     except OSError:
         return  # started by hand, or by a worker without a lifeline
     os._exit(0)

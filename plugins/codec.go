@@ -1,0 +1,73 @@
+package plugins
+
+import (
+	"sync"
+
+	"google.golang.org/grpc/encoding"
+	_ "google.golang.org/grpc/encoding/proto" // the codec that codec stands before
+	"google.golang.org/grpc/mem"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/sluice-connect/sluice/plugins/protocol"
+)
+
+// codec is gRPC's codec for Protobuf, but for the memory of batches. gRPC's own takes a buffer of the next size that it has, up to
+// four times as large as a batch, and fills all of it with zeros before each use: that costs more than sending the batch.
+type codec struct {
+	encoding.CodecV2
+	buffers mem.BufferPool
+}
+
+var _ encoding.CodecV2 = codec{}
+
+func newCodec() codec { return codec{CodecV2: encoding.GetCodecV2("proto"), buffers: &buffers{}} }
+
+// Marshal implements encoding.CodecV2.
+func (c codec) Marshal(v any) (mem.BufferSlice, error) {
+	m, ok := v.(*protocol.ToPlugin)
+	if !ok {
+		return c.CodecV2.Marshal(v)
+	}
+	buf := c.buffers.Get(proto.Size(m))
+	if _, err := (proto.MarshalOptions{UseCachedSize: true}).MarshalAppend((*buf)[:0], m); err != nil {
+		c.buffers.Put(buf)
+		return nil, err
+	}
+	return mem.BufferSlice{mem.NewBuffer(buf, c.buffers)}, nil
+}
+
+// Unmarshal implements encoding.CodecV2.
+func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
+	m, ok := v.(*protocol.ToPlugin)
+	if !ok {
+		return c.CodecV2.Unmarshal(data, v)
+	}
+	buf := data.MaterializeToBuffer(c.buffers)
+	defer buf.Free()
+	return proto.Unmarshal(buf.ReadOnlyData(), m)
+}
+
+// buffers are used again as they are. Whoever takes one overwrites all of it.
+type buffers struct{ pool sync.Pool }
+
+var _ mem.BufferPool = (*buffers)(nil)
+
+// largestBuffer is kept for another use; batches are smaller, unless one record is larger.
+const largestBuffer = 2 * MaxBatch
+
+// Get implements mem.BufferPool.
+func (b *buffers) Get(size int) *[]byte {
+	if buf, ok := b.pool.Get().(*[]byte); ok && cap(*buf) >= size {
+		*buf = (*buf)[:size]
+		return buf
+	}
+	buf := make([]byte, size)
+	return &buf
+}
+
+// Put implements mem.BufferPool.
+func (b *buffers) Put(buf *[]byte) {
+	if cap(*buf) <= largestBuffer {
+		b.pool.Put(buf)
+	}
+}
