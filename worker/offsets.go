@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -75,6 +77,9 @@ func listOffsets(s *session, name string) error {
 	for i, o := range offsets {
 		rows[i] = offsetRow(o)
 	}
+	slices.SortFunc(rows, func(a, b offsetRow) int {
+		return cmp.Or(cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Partition, b.Partition))
+	})
 	return s.show(rows, func() string {
 		t := newTable("TOPIC", "PARTITION", "OFFSET")
 		for _, row := range rows {

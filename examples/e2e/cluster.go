@@ -35,6 +35,7 @@ type cluster struct {
 	props     map[string]string
 	workers   []*member
 
+	value   func(n int64) string // of a record; by default its number
 	sent    atomic.Int64
 	stop    context.CancelFunc
 	sending sync.WaitGroup
@@ -43,8 +44,9 @@ type cluster struct {
 // member is one worker.
 type member struct {
 	*process
-	id  string // host:port
-	url string
+	id     string // host:port
+	url    string
+	client *http.Client // that reaches it
 }
 
 // newCluster prepares a cluster; start starts its workers. Pairs of key and value change their properties.
@@ -86,12 +88,13 @@ func (c *cluster) admin() *kadm.Client {
 func (c *cluster) add(pairs ...string) *member {
 	c.t.Helper()
 	port := freePort(c.t)
-	m := &member{id: "127.0.0.1:" + port, url: "http://127.0.0.1:" + port}
+	m := &member{id: "127.0.0.1:" + port, client: http.DefaultClient}
 	props := maps.Clone(c.props)
-	props["listeners"] = m.url
+	props["listeners"] = "http://127.0.0.1:" + port
 	for i := 0; i < len(pairs); i += 2 {
 		props[pairs[i]] = pairs[i+1]
 	}
+	m.url = props["listeners"]
 	if advertised := props["rest.advertised.port"]; advertised != "" {
 		m.id = "127.0.0.1:" + advertised
 	}
@@ -161,26 +164,25 @@ func (c *cluster) alive() (all []*member) {
 func (c *cluster) healthy(workers ...*member) {
 	c.t.Helper()
 	for _, m := range workers {
-		eventually(c.t, time.Minute, "worker "+m.id, func() error { return get(m.url+"/health", nil) })
+		eventually(c.t, time.Minute, "worker "+m.id, func() error { return getBy(m.client, m.url+"/health", nil) })
 	}
 }
 
 // files makes a connector that stores the topic exactly once, in files of the folder out.
 func (c *cluster) files(name string, tasks int, through *member) {
 	c.t.Helper()
-	cfg := map[string]string{
-		"connector.class": "io.confluent.connect.hdfs.HdfsSinkConnector", "tasks.max": strconv.Itoa(tasks), "topics": c.topic,
-		"store.url": "file://" + filepath.Join(c.dir, "out"), "format.class": "io.confluent.connect.hdfs.string.StringFormat",
-		"flush.size": "500", "rotate.interval.ms": "300",
-	}
-	if err := request(http.MethodPut, through.url+"/connectors/"+url.PathEscape(name)+"/config", cfg, nil); err != nil {
-		c.t.Fatal(err)
-	}
+	c.create(name, through, "connector.class", "io.confluent.connect.hdfs.HdfsSinkConnector", "tasks.max", strconv.Itoa(tasks),
+		"store.url", "file://"+filepath.Join(c.dir, "out"), "format.class", "io.confluent.connect.hdfs.string.StringFormat",
+		"flush.size", "500", "rotate.interval.ms", "300")
 }
 
 // request sends a request with a body of JSON.
 func request(method, url string, body, out any) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	return requestBy(http.DefaultClient, method, url, body, out)
+}
+
+func requestBy(client *http.Client, method, url string, body, out any) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	var b []byte
 	if body != nil {
@@ -194,7 +196,7 @@ func request(method, url string, body, out any) error {
 		return err
 	}
 	req.Header.Set("Content-Type", "application/json")
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
 		return err
 	}
@@ -219,7 +221,7 @@ func (m *member) holders(name string) (map[string]int, error) {
 			Worker string `json:"worker_id"`
 		}
 	}
-	if err := get(m.url+"/connectors/"+url.PathEscape(name)+"/status", &s); err != nil {
+	if err := getBy(m.client, m.url+"/connectors/"+url.PathEscape(name)+"/status", &s); err != nil {
 		return nil, err
 	}
 	n := map[string]int{}
@@ -262,6 +264,10 @@ func (c *cluster) send(rate int) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
+	value := c.value
+	if value == nil {
+		value = func(n int64) string { return strconv.FormatInt(n, 10) }
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	c.stop = cancel
 	c.sending.Go(func() {
@@ -272,7 +278,7 @@ func (c *cluster) send(rate int) {
 			n := max(rate/50, 1)
 			batch := make([]*kgo.Record, 0, n)
 			for range n {
-				batch = append(batch, &kgo.Record{Value: []byte(strconv.FormatInt(c.sent.Load()+int64(len(batch)), 10))})
+				batch = append(batch, &kgo.Record{Value: []byte(value(c.sent.Load() + int64(len(batch))))})
 			}
 			if err := cl.ProduceSync(context.Background(), batch...).FirstErr(); err != nil {
 				c.t.Errorf("producing: %v", err)
@@ -331,19 +337,40 @@ func (c *cluster) delivers(name string, partitions int) time.Duration {
 	return time.Since(began)
 }
 
-// finish ends the sending, waits until all is stored, and checks that the folder out holds every record once.
-func (c *cluster) finish(name string) {
+// drain ends the sending, waits until some connectors have stored all, and tells how much that is.
+func (c *cluster) drain(names ...string) int64 {
 	c.t.Helper()
 	c.stop()
 	c.sending.Wait()
 	want := c.sent.Load()
-	eventually(c.t, 2*time.Minute, "everything to be stored", func() error {
-		n, err := c.stored(name)
-		if err != nil || n < want {
-			return errors.Join(err, fmt.Errorf("%d of %d", n, want))
-		}
-		return nil
-	})
+	for _, name := range names {
+		eventually(c.t, 2*time.Minute, "everything to be stored by "+name, func() error {
+			n, err := c.stored(name)
+			if err != nil || n < want {
+				return errors.Join(err, fmt.Errorf("%d of %d", n, want))
+			}
+			return nil
+		})
+	}
+	return want
+}
+
+// create makes or changes a connector.
+func (c *cluster) create(name string, through *member, pairs ...string) {
+	c.t.Helper()
+	cfg := map[string]string{"topics": c.topic}
+	for i := 0; i < len(pairs); i += 2 {
+		cfg[pairs[i]] = pairs[i+1]
+	}
+	if err := requestBy(through.client, http.MethodPut, through.url+"/connectors/"+url.PathEscape(name)+"/config", cfg, nil); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// finish ends the sending, waits until all is stored, and checks that the folder out holds every record once.
+func (c *cluster) finish(name string) {
+	c.t.Helper()
+	want := c.drain(name)
 	seen := make([]int, want)
 	spans := map[string][][2]int64{}
 	root := filepath.Join(c.dir, "out", "topics", c.topic)

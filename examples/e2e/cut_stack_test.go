@@ -45,8 +45,7 @@ func cutCluster(t *testing.T, tasks int32, pairs ...string) (c *cluster, toKafka
 		if err != nil {
 			t.Fatal(err)
 		}
-		m := c.add("bootstrap.servers", toKafka[i].address(), "listeners", "http://127.0.0.1:"+port, "rest.advertised.port", seen)
-		m.url = "http://127.0.0.1:" + port
+		c.add("bootstrap.servers", toKafka[i].address(), "listeners", "http://127.0.0.1:"+port, "rest.advertised.port", seen)
 	}
 	c.healthy(c.workers...)
 	return c, toKafka, toPeers
@@ -71,7 +70,11 @@ func (c *cluster) observe() *overlaps {
 		for ctx.Err() == nil {
 			runs := map[string]int{}
 			for _, m := range c.workers {
-				for _, task := range m.running(ctx) {
+				tasks := m.running(ctx)
+				if m.children()["hdfs"] == 0 {
+					continue // what is left of its tasks waits for Kafka to answer, and can store nothing
+				}
+				for _, task := range tasks {
 					runs[task]++
 				}
 			}
@@ -192,16 +195,11 @@ func TestCutFromKafka(t *testing.T) {
 	c.delivers("f", tasks)
 	c.spread("f", tasks, c.alive()...)
 	c.finish("f")
-	seen.mu.Lock()
-	defer seen.mu.Unlock()
-	t.Logf("in %d looks, the longest that two workers ran the same task was %s", seen.looks, seen.longest)
-	if seen.longest > 0 || seen.looks < 100 {
-		t.Errorf("two workers ran the same task for %s (%d looks)", seen.longest, seen.looks)
-	}
+	seen.check(t, 100)
 }
 
-// The network between the workers is cut, with Kafka whole: tasks go on where they are, reads are answered, a request that another
-// worker would have to answer fails in time, and those to the leader are served.
+// The network between the workers is cut, with Kafka whole: tasks go on where they are, reads are answered, requests to the leader are
+// served, and one that has to be sent on waits. Where a worker can be seen to be away, the request fails at once.
 func TestCutFromPeers(t *testing.T) {
 	const tasks = 3
 	c, _, toPeers := cutCluster(t, tasks)
@@ -219,33 +217,58 @@ func TestCutFromPeers(t *testing.T) {
 	for _, p := range toPeers {
 		p.cut()
 	}
-	began := time.Now()
-	err = request(http.MethodPut, other.url+"/connectors/g/config", map[string]string{
-		"connector.class": "FileStreamSink", "tasks.max": "1", "topics": c.topic, "file": c.dir + "/g",
-	}, nil)
-	t.Logf("through a follower, after %s: %v", time.Since(began), err)
-	if err == nil || !strings.Contains(err.Error(), "500") || time.Since(began) > 100*time.Second {
-		t.Errorf("a request that has to be forwarded: %v after %s", err, time.Since(began))
-	}
-	c.files("h", 1, leader)
+	sentOn := make(chan error, 1)
+	go func() {
+		sentOn <- request(http.MethodPut, other.url+"/connectors/g/config", map[string]string{
+			"connector.class": "FileStreamSink", "tasks.max": "1", "topics": c.topic, "file": c.dir + "/g",
+		}, nil)
+	}()
+	c.create("h", leader, "connector.class", "FileStreamSink", "tasks.max", "1", "file", c.dir+"/h")
 	eventually(t, time.Minute, "the other to show what the leader made", func() error { return get(other.url+"/connectors/h", nil) })
 	c.delivers("f", tasks)
 	c.healthy(c.workers...)
 	for _, m := range c.workers {
-		if after, err := m.holders("f"); err != nil || fmt.Sprint(after) != fmt.Sprint(before) {
-			t.Errorf("%s: the tasks were on %v and are on %v (%v)", m.id, before, after, err)
-		}
+		eventually(t, 10*time.Second, m.id+" to see all tasks where they were", func() error {
+			if after, err := m.holders("f"); err != nil || fmt.Sprint(after) != fmt.Sprint(before) {
+				return fmt.Errorf("they were on %v and are on %v, %w", before, after, err)
+			}
+			return nil
+		})
+	}
+	select {
+	case err := <-sentOn:
+		t.Errorf("a request through a worker that does not reach the leader: %v", err)
+	default:
 	}
 	for _, p := range toPeers {
 		p.mend()
 	}
-	eventually(t, time.Minute, "requests to be forwarded again", func() error {
+	if err := <-sentOn; err != nil {
+		t.Errorf("a request that waited for the network: %v", err)
+	}
+	for _, p := range toPeers {
+		p.refuse()
+	}
+	if err := request(http.MethodDelete, other.url+"/connectors/h", nil, nil); err == nil || !strings.Contains(err.Error(), "forward REST request") {
+		t.Errorf("a request that has to be sent on, and cannot: %v", err)
+	}
+	for _, p := range toPeers {
+		p.mend()
+	}
+	eventually(t, time.Minute, "requests to be sent on again", func() error {
 		return request(http.MethodDelete, other.url+"/connectors/h", nil, nil)
 	})
 	c.finish("f")
-	seen.mu.Lock()
-	defer seen.mu.Unlock()
-	if seen.longest > 0 || seen.looks < 50 {
-		t.Errorf("two workers ran the same task for %s (%d looks)", seen.longest, seen.looks)
+	seen.check(t, 50)
+}
+
+// check ends a test: never have two workers been seen to run the same task.
+func (o *overlaps) check(t *testing.T, looks int) {
+	t.Helper()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	t.Logf("in %d looks, the longest that two workers ran the same task was %s", o.looks, o.longest)
+	if o.longest > 0 || o.looks < looks {
+		t.Errorf("two workers ran the same task for %s (%d looks)", o.longest, o.looks)
 	}
 }

@@ -396,14 +396,16 @@ func (p *pipeline) committed(name string) int64 {
 	return sum
 }
 
-func get(url string, out any) error {
+func get(url string, out any) error { return getBy(http.DefaultClient, url, out) }
+
+func getBy(client *http.Client, url string, out any) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return err
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
 		return err
 	}

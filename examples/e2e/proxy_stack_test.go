@@ -15,10 +15,10 @@ type proxy struct {
 	target   string
 	running  sync.WaitGroup
 
-	mu    sync.Mutex
-	open  chan struct{} // closed while the network is whole
-	conns map[net.Conn]struct{}
-	ended bool
+	mu             sync.Mutex
+	open           chan struct{} // closed while the network is whole
+	conns          map[net.Conn]struct{}
+	refused, ended bool
 }
 
 func newProxy(t testing.TB, target string) *proxy {
@@ -91,14 +91,14 @@ func (p *proxy) passes() bool {
 	<-open
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return !p.ended
+	return !p.ended && !p.refused
 }
 
 func (p *proxy) keep(c net.Conn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.conns[c] = struct{}{}
-	return !p.ended
+	return !p.ended && !p.refused
 }
 
 func (p *proxy) cut() {
@@ -107,9 +107,21 @@ func (p *proxy) cut() {
 	p.open = make(chan struct{})
 }
 
+// refuse breaks all connections, and takes no others.
+func (p *proxy) refuse() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.refused = true
+	for c := range p.conns {
+		_ = c.Close()
+	}
+	clear(p.conns)
+}
+
 func (p *proxy) mend() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.refused = false
 	select {
 	case <-p.open:
 	default:

@@ -39,7 +39,7 @@ type Candidate struct {
 // moves, and one more otherwise. Without candidates nothing is placed.
 //
 // It is a greedy balancing: what nobody has goes, the heaviest first, to the worker with the least; then the one with the most gives
-// to the one with the least for as long as that makes their larger load smaller.
+// to the one with the least for as long as that makes their larger load smaller: a task of the connector of which it has the most more.
 func Place(prev Placement, candidates []Candidate, want map[string]Wanted) Placement {
 	return place(prev, candidates, nil, want)
 }
@@ -61,9 +61,9 @@ func place(prev Placement, candidates []Candidate, absent []string, want map[str
 	for _, name := range slices.Sorted(maps.Keys(want)) {
 		w := want[name]
 		who := able.of(w.Class, w.Version)
-		connectors = append(connectors, item[string]{name, 1, who})
+		connectors = append(connectors, item[string]{name, 1, who, 0})
 		for n := range w.Tasks {
-			tasks = append(tasks, item[TaskRef]{TaskRef{Connector: name, Task: n}, max(w.Weight, 1), who})
+			tasks = append(tasks, item[TaskRef]{TaskRef{Connector: name, Task: n}, max(w.Weight, 1), who, len(connectors)})
 		}
 	}
 	placedConnectors := spread(connectors, func(w Work) []string { return w.Connectors }, prev, workers, len(candidates))
@@ -87,6 +87,7 @@ type item[T comparable] struct {
 	ref    T
 	weight int
 	who    *ability
+	group  int // of those that had better be apart: the tasks of a connector; 0: none
 }
 
 // ability is who of the candidates can run something.
@@ -160,7 +161,7 @@ func spread[T comparable](items []item[T], of func(Work) []T, prev Placement, wo
 		}
 	}
 	if candidates > 0 {
-		b := balance[T]{items: items, holder: holder, load: make([]int, candidates), has: make([]map[kind][]int, candidates)}
+		b := balance[T]{items: items, holder: holder, load: make([]int, candidates), has: make([]map[kind][]int, candidates), together: map[share]int{}}
 		b.fill()
 		b.level()
 	}
@@ -179,12 +180,20 @@ type balance[T comparable] struct {
 	holder []int
 	load   []int            // weight that each candidate has
 	has    []map[kind][]int // and of what kinds
+
+	together map[share]int // how much of a group a candidate has
 }
+
+// share is what a candidate has of a group.
+type share struct{ candidate, group int }
 
 func (b *balance[T]) give(i, to int) {
 	it := b.items[i]
 	b.holder[i] = to
 	b.load[to] += it.weight
+	if it.group > 0 {
+		b.together[share{to, it.group}]++
+	}
 	if b.has[to] == nil {
 		b.has[to] = map[kind][]int{}
 	}
@@ -267,11 +276,25 @@ func (b *balance[T]) bestMove(from int) (best kind, to int) {
 	return best, to
 }
 
+// lookedAt bounds how many items are looked at to find the best one to move: with ten thousands of tasks that one matters little.
+const lookedAt = 24
+
+// move moves an item of a kind: of the group of which the one has the most more than the other.
 func (b *balance[T]) move(k kind, from, to int) {
 	items := b.has[from][k]
-	i := items[len(items)-1]
-	b.has[from][k] = items[:len(items)-1]
+	best, most := 0, 0
+	for n := len(items) - 1; n >= max(len(items)-lookedAt, 0); n-- {
+		group := b.items[items[n]].group
+		if more := b.together[share{from, group}] - b.together[share{to, group}]; n == len(items)-1 || more > most {
+			best, most = n, more
+		}
+	}
+	i := items[best]
+	b.has[from][k] = slices.Delete(items, best, best+1)
 	b.load[from] -= k.weight
+	if group := b.items[i].group; group > 0 {
+		b.together[share{from, group}]--
+	}
 	b.give(i, to)
 }
 

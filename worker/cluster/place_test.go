@@ -18,8 +18,8 @@ func TestPlace(t *testing.T) {
 	}
 	one := Placement{Generation: 4, Leader: "a", Workers: map[string]Work{"a": {Connectors: []string{"x", "y"}, Tasks: slices.Concat(refs("x", 0, 1), refs("y", 0, 1))}}}
 	two := Placement{Generation: 5, Leader: "a", Workers: map[string]Work{
-		"a": {Connectors: []string{"x"}, Tasks: refs("x", 0, 1)},
-		"b": {Connectors: []string{"y"}, Tasks: refs("y", 0, 1)},
+		"a": {Connectors: []string{"x"}, Tasks: slices.Concat(refs("x", 0), refs("y", 0))},
+		"b": {Connectors: []string{"y"}, Tasks: slices.Concat(refs("x", 1), refs("y", 1))},
 	}}
 	want := tasks(map[string]int{"x": 2, "y": 2})
 	for _, c := range []struct {
@@ -38,8 +38,8 @@ func TestPlace(t *testing.T) {
 			[]string{"a", "b"},
 			tasks(map[string]int{"x": 2, "y": 2, "z": 2}),
 			Placement{Generation: 6, Leader: "a", Workers: map[string]Work{
-				"a": {Connectors: []string{"x", "z"}, Tasks: slices.Concat(refs("x", 0, 1), refs("z", 0))},
-				"b": {Connectors: []string{"y"}, Tasks: slices.Concat(refs("y", 0, 1), refs("z", 1))},
+				"a": {Connectors: []string{"x", "z"}, Tasks: slices.Concat(refs("x", 0), refs("y", 0), refs("z", 0))},
+				"b": {Connectors: []string{"y"}, Tasks: slices.Concat(refs("x", 1), refs("y", 1), refs("z", 1))},
 			}},
 		},
 		{"a removed connector", one, []string{"a"}, tasks(map[string]int{"y": 2}), Placement{Generation: 5, Leader: "a", Workers: map[string]Work{"a": {Connectors: []string{"y"}, Tasks: refs("y", 0, 1)}}}},
@@ -51,6 +51,28 @@ func TestPlace(t *testing.T) {
 				t.Error(d)
 			}
 		})
+	}
+}
+
+// Not only are workers as loaded as each other: the tasks of each connector are spread, so that the end of a worker is a part of the end of
+// many and of none the whole.
+func TestPlaceSpreadsEachConnector(t *testing.T) {
+	want := tasks(map[string]int{"x": 6, "y": 6, "z": 6})
+	members := []string{"a", "b", "c"}
+	p := Placement{}
+	for n := range members {
+		p = Place(p, candidates(members[:n+1]), want)
+		for id, w := range p.Workers {
+			has := map[string]int{}
+			for _, task := range w.Tasks {
+				has[task.Connector]++
+			}
+			for name := range want {
+				if even := 6 / (n + 1); has[name] != even {
+					t.Errorf("of %d workers, %s has %d tasks of %s, not %d", n+1, id, has[name], name, even)
+				}
+			}
+		}
 	}
 }
 

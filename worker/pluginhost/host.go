@@ -205,13 +205,9 @@ func (h *Host) Launch(ctx context.Context, p Plugin, connector string) (*Process
 }
 
 func (h *Host) launch(ctx context.Context, path, name, connector string) (*Process, error) {
-	h.mu.Lock()
-	if h.closed {
-		h.mu.Unlock()
+	if !h.begin() {
 		return nil, stoppingError(name)
 	}
-	h.launches.Add(1)
-	h.mu.Unlock()
 	defer h.launches.Done()
 
 	ctx, cancel := context.WithCancel(ctx)
@@ -225,6 +221,17 @@ func (h *Host) launch(ctx context.Context, path, name, connector string) (*Proce
 		return nil, stoppingError(name)
 	}
 	return proc, err
+}
+
+// begin counts something that starts processes, unless the host is closed; Close waits for it.
+func (h *Host) begin() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed {
+		return false
+	}
+	h.launches.Add(1)
+	return true
 }
 
 func stoppingError(plugin string) error {

@@ -76,8 +76,9 @@ func readPin(path string) string {
 type inspected struct {
 	stamp    stamp
 	plugin   Plugin
-	reason   string    // why it cannot be used; empty if it can
-	again    time.Time // when to try again, for reasons that may pass
+	reason   string         // why it cannot be used; empty if it can
+	again    time.Time      // when to try again, for reasons that may pass
+	trying   chan inspected // what a new try finds out; nil while there is none
 	reported bool
 }
 
@@ -101,8 +102,11 @@ func (h *Host) Rescan(ctx context.Context) error {
 	for i, path := range paths {
 		old, known := before[path]
 		now := stampOf(path)
-		if known && old.stamp == now && (old.again.IsZero() || time.Now().Before(old.again)) {
+		if known && old.stamp == now {
 			results[i] = old
+			if !old.again.IsZero() && time.Now().After(old.again) {
+				results[i] = h.tryAgain(path, old)
+			}
 			continue
 		}
 		g.Go(func() error {
@@ -116,6 +120,28 @@ func (h *Host) Rescan(ctx context.Context) error {
 	}
 	h.adopt(paths, results)
 	return nil
+}
+
+// tryAgain inspects a file once more, for which nobody waits: one that hangs would hang whoever looks at the folders. What comes
+// out is there for the next scan.
+func (h *Host) tryAgain(path string, old inspected) inspected {
+	if old.trying == nil {
+		old.trying = make(chan inspected, 1)
+		if h.begin() {
+			go func() {
+				defer h.launches.Done()
+				old.trying <- h.inspect(h.stopping, path, old.stamp)
+			}()
+		}
+		return old
+	}
+	select {
+	case now := <-old.trying:
+		now.reported = now.reason == old.reason
+		return now
+	default:
+		return old
+	}
 }
 
 // candidates lists the files that may be plugins, in the order of the folders. Files that plainly are something else

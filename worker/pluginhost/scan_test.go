@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -209,6 +210,65 @@ func TestComeReplacedAndGone(t *testing.T) {
 	if d, err := proc.Client().Describe(ctx); err != nil || d.Version != "2.0.0" {
 		t.Errorf("the running process: %v, %v", d, err)
 	}
+}
+
+// What failed for a reason that may pass is tried again, and nobody waits for that: one that hangs hangs nobody.
+func TestTriedAgainInTheBackground(t *testing.T) {
+	dir := t.TempDir()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dropText(t, dir, "moody", fmt.Sprintf("#!/bin/sh\ncd '%s'\n[ -e hang ] && { : >hung; exec sleep 1000; }\n[ -e well ] || exit 1\n%s=named:moody@1.0.0 exec '%s'\n", dir, roleKey, self))
+	touch := func(name string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h, _ := newHost(t, nil, dir)
+	due := func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		for path, in := range h.found {
+			if in.reason != "" && !in.again.IsZero() {
+				in.again = time.Now().Add(-time.Second)
+				h.found[path] = in
+			}
+		}
+	}
+	until := func(what string, done func() bool) {
+		t.Helper()
+		for end := time.Now().Add(time.Minute); !done(); time.Sleep(10 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("%s: rejected %v", what, h.Rejected())
+			}
+		}
+	}
+	scan(t, h)
+	if _, err := h.Find("moody", ""); err == nil {
+		t.Fatal("found what ends at once")
+	}
+
+	touch("hang")
+	due()
+	began := time.Now()
+	scan(t, h)
+	if took := time.Since(began); took > describeWithin/2 {
+		t.Errorf("a scan waited %s for a file that hangs", took)
+	}
+	until("the new try", func() bool { _, err := os.Stat(filepath.Join(dir, "hung")); return err == nil })
+
+	if err := os.Remove(filepath.Join(dir, "hang")); err != nil {
+		t.Fatal(err)
+	}
+	touch("well")
+	until("the plugin that got well", func() bool {
+		due()
+		scan(t, h)
+		_, err := h.Find("moody", "")
+		return err == nil
+	})
 }
 
 func TestPin(t *testing.T) {

@@ -1,0 +1,198 @@
+//go:build stack
+
+package e2e
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/sluice-connect/sluice/examples/stack"
+	"github.com/sluice-connect/sluice/worker/embedded/embeddedtest"
+)
+
+// Three workers on real Kafka, HDFS and Elasticsearch under load: one joins, one leaves in order, one is killed, and all are restarted one
+// after the other. Nothing is missing in either, and nothing is there twice.
+func TestClusterOnServices(t *testing.T) {
+	const tasks = 6
+	s := stack.Shared(t, stack.Kafka, stack.HDFS, stack.Elasticsearch)
+	c := newCluster(t, s.KafkaBootstrap(), tasks)
+	c.value = func(n int64) string {
+		return fmt.Sprintf(`{"timestamp":"2026-01-02T03:04:05Z","userAgent":"test","colorName":"blue","userName":"%d"}`, n)
+	}
+	a, b := c.add(), c.add()
+	c.healthy(a, b)
+	common := []string{"value.converter", "org.apache.kafka.connect.json.JsonConverter", "value.converter.schemas.enable", "false", "tasks.max", strconv.Itoa(tasks)}
+	c.create("hdfs", a, append(common, "connector.class", "io.confluent.connect.hdfs.HdfsSinkConnector", "hdfs.url", s.HDFSURL(),
+		"format.class", "io.confluent.connect.hdfs.json.JsonFormat", "flush.size", "1000", "rotate.interval.ms", "500")...)
+	c.create("elasticsearch", b, append(common, "connector.class", "io.confluent.connect.elasticsearch.ElasticsearchSinkConnector",
+		"connection.url", s.ElasticsearchURL(), "key.ignore", "true", "schema.ignore", "true")...)
+	settled := func(workers ...*member) {
+		t.Helper()
+		c.spread("hdfs", tasks, workers...)
+		c.spread("elasticsearch", tasks, workers...)
+	}
+	settled(a, b)
+	c.send(1500)
+	delivers := func(what string) {
+		t.Helper()
+		began := time.Now()
+		c.delivers("hdfs", tasks)
+		hdfs := time.Since(began)
+		c.delivers("elasticsearch", tasks)
+		t.Logf("%s: all partitions go on in HDFS after %s, in Elasticsearch by %s", what, hdfs, time.Since(began))
+	}
+	delivers("two workers")
+
+	third := c.add()
+	c.healthy(third)
+	settled(a, b, third)
+	delivers("a third has joined")
+
+	b.signal(syscall.SIGTERM)
+	delivers("one leaves in order")
+	b.wait()
+	settled(a, third)
+	b.start()
+	c.healthy(b)
+	settled(c.workers...)
+
+	killed := c.leader()
+	killed.kill()
+	delivers("the leader is killed")
+	settled(c.alive()...)
+	killed.start()
+	c.healthy(killed)
+	settled(c.workers...)
+
+	for _, m := range c.workers {
+		m.signal(syscall.SIGTERM)
+		delivers("a worker is restarted")
+		m.wait()
+		m.start()
+		c.healthy(m)
+		settled(c.workers...)
+	}
+
+	want := make([]string, c.drain("hdfs", "elasticsearch"))
+	for i := range want {
+		want[i] = strconv.Itoa(i)
+	}
+	exactlyOnce(t, "HDFS", want, readHDFS(t, s.WebHDFSURL(), c.topic))
+	exactlyOnce(t, "Elasticsearch", want, readElasticsearch(t, s.ElasticsearchURL(), c.topic))
+}
+
+// upgraded builds a plugin of another version.
+func upgraded(t *testing.T, plugin, version string) (path string) {
+	t.Helper()
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	source := filepath.Join(root, "connectors", plugin, "sink.go")
+	text, err := os.ReadFile(source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := regexp.MustCompile(`(Version\s*=\s*)"[^"]*"`).ReplaceAll(text, []byte(`${1}"`+version+`"`))
+	if bytes.Equal(changed, text) {
+		t.Fatalf("%s does not say its version", source)
+	}
+	dir := t.TempDir()
+	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{source: filepath.Join(dir, "sink.go")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range map[string][]byte{"sink.go": changed, "overlay.json": overlay} {
+		if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	path = filepath.Join(dir, plugin)
+	build := exec.Command("go", "build", "-overlay", filepath.Join(dir, "overlay.json"), "-o", path, "./plugins/"+plugin)
+	build.Dir = root
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return path
+}
+
+// drop puts a plugin into a folder, in place of what has its name there.
+func drop(t *testing.T, folder, plugin string) {
+	t.Helper()
+	text, err := os.ReadFile(plugin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	aside := filepath.Join(filepath.Dir(folder), filepath.Base(plugin)+".new")
+	if err := os.WriteFile(aside, text, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(aside, filepath.Join(folder, filepath.Base(plugin))); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A plugin is upgraded on one worker after the other, under load, and each is restarted. Tasks run where their plugin is in a version
+// that will do, and a worker without any gets none.
+func TestRollingUpgradeOfPlugins(t *testing.T) {
+	t.Parallel()
+	const tasks = 4
+	next := upgraded(t, "hdfs", "99.0.0")
+	c := newCluster(t, embeddedtest.Start(t).Bootstrap(), tasks)
+	var folders []string
+	for i := range 3 {
+		folders = append(folders, filepath.Join(c.dir, fmt.Sprintf("plugins-%d", i), "bin"))
+		if err := os.MkdirAll(folders[i], 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if i < 2 {
+			drop(t, folders[i], filepath.Join(c.bin, "plugins", "hdfs"))
+		}
+		c.add("plugin.path", folders[i])
+	}
+	having, without := c.workers[:2], c.workers[2]
+	c.healthy(c.workers...)
+	c.files("f", tasks, without) // who has no such plugin sends it on
+	c.spread("f", tasks, having...)
+	c.send(1000)
+	c.delivers("f", tasks)
+	for i, m := range having {
+		drop(t, folders[i], next)
+		m.signal(syscall.SIGTERM)
+		t.Logf("worker %d is told to stop: all partitions go on after %s", i, c.delivers("f", tasks))
+		m.wait()
+		m.start()
+		c.healthy(m)
+		c.spread("f", tasks, having...)
+		if i == 0 {
+			c.create("new", without, "connector.class", "io.confluent.connect.hdfs.HdfsSinkConnector", "connector.plugin.version", "[99.0.0]", "tasks.max", "2",
+				"store.url", "file://"+filepath.Join(c.dir, "new"), "format.class", "io.confluent.connect.hdfs.string.StringFormat", "flush.size", "500")
+			c.spread("new", 2, m)
+		}
+	}
+	c.spread("new", 2, having...)
+	var s struct {
+		Tasks []struct{ Version string }
+	}
+	if err := get(without.url+"/connectors/f/status", &s); err != nil {
+		t.Fatal(err)
+	}
+	for i, task := range s.Tasks {
+		if task.Version != "99.0.0" {
+			t.Errorf("task %d runs version %q", i, task.Version)
+		}
+	}
+	if n := without.children()["hdfs"]; n != 0 {
+		t.Errorf("a worker without the plugin runs it, as process %d", n)
+	}
+	c.finish("f")
+}
