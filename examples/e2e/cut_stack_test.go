@@ -145,6 +145,7 @@ func (c *cluster) index(m *member) int {
 // The network between a worker and Kafka is cut and comes back, of a follower and of the leader: the worker has stopped its tasks before
 // others start them, nothing is lost or stored twice, and what it had sent that arrives late does no harm.
 func TestCutFromKafka(t *testing.T) {
+	t.Parallel()
 	const tasks, session = 6, 6 * time.Second
 	c, toKafka, _ := cutCluster(t, tasks)
 	c.files("f", tasks, c.workers[0])
@@ -204,6 +205,7 @@ func TestCutFromKafka(t *testing.T) {
 // The network between the workers is cut, with Kafka whole: tasks go on where they are, reads are answered, requests to the leader are
 // served, and one that has to be sent on waits. Where a worker can be seen to be away, the request fails at once.
 func TestCutFromPeers(t *testing.T) {
+	t.Parallel()
 	const tasks = 3
 	c, _, toPeers := cutCluster(t, tasks)
 	c.files("f", tasks, c.workers[0])
