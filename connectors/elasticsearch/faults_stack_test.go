@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -20,42 +21,116 @@ import (
 // limit bounds every wait of a fault test.
 const limit = 5 * time.Minute
 
-// load writes n documents of a partition through a proxy. With a quarter of them written, and an eighth confirmed, fault begins; it closes begun
-// when the fault is there, and returns when it is over. Half of the documents are written after it has begun.
-func load(t *testing.T, c *counting, rt *fakeRuntime, p connectors.Partition, set map[string]string, n int64,
-	records func(offset int64, n int) *connectors.Batch, fault func(ctx context.Context, ack *fakeAck, begun chan<- struct{}),
-) *fakeAck {
+// pair writes to two indices at once: documents with ids of their own, and updates of few documents, whose order shows.
+type pair struct {
+	t           *testing.T
+	c           *counting
+	plain       connectors.Partition
+	docs, turns connectors.Writer
+	first       *fakeAck     // of docs
+	second      *fakeAck     // of turns
+	rt          *fakeRuntime // of docs
+	n           int64        // records written
+	numbered    func(offset int64) []byte
+}
+
+// updated is how many documents the updates of a pair are spread over.
+const updated = 70
+
+func openPair(t *testing.T, c *counting, topic string, set map[string]string) *pair {
+	t.Helper()
+	p := &pair{
+		t: t, c: c, plain: connectors.Partition{Topic: topic, ID: 1}, rt: newRuntime(connectors.PayloadString, connectors.PayloadJSON),
+		first: newAck(t), second: newAck(t), numbered: numbered,
+	}
+	p.docs = openWriter(t, startTask(t, p.rt, c.url, set), p.plain, p.first)
+	p.turns = openWriter(t, startTask(t, newRuntime(connectors.PayloadString, connectors.PayloadJSON), c.url, with(set, "key.ignore", "false", "write.method", "upsert")), p.keyed(), p.second)
+	return p
+}
+
+func (p *pair) keyed() connectors.Partition {
+	return connectors.Partition{Topic: p.plain.Topic + "-keyed", ID: 1}
+}
+
+// write writes n more records to each.
+func (p *pair) write(ctx context.Context, n int) error {
+	if err := p.docs.Write(ctx, documents(p.plain, p.n, n, p.numbered)); err != nil {
+		return err
+	}
+	var b connectors.Builder
+	for o := p.n; o < p.n+int64(n); o++ {
+		b.Append(o, 1, fmt.Append(nil, o%updated), p.numbered(o))
+	}
+	p.n += int64(n)
+	return p.turns.Write(ctx, b.Batch(p.keyed()))
+}
+
+func (p *pair) flush(ctx context.Context) error {
+	if err := p.docs.Flush(ctx); err != nil {
+		return err
+	}
+	return p.turns.Flush(ctx)
+}
+
+// settled checks that both indices hold what they should, that nothing is in trouble, and that nothing was sent again that had been
+// confirmed. Those without were refused.
+func (p *pair) settled(r reader, without ...int64) {
+	p.t.Helper()
+	r.expect(p.plain.Topic, p.plain, p.n, p.numbered, without...)
+	last := map[string]int64{}
+	for o := range p.n {
+		if !slices.Contains(without, o) {
+			last[strconv.FormatInt(o%updated, 10)] = o
+		}
+	}
+	docs := r.all(p.keyed().Topic)
+	if len(docs) != len(last) {
+		p.t.Errorf("%d documents with updates, want %d", len(docs), len(last))
+	}
+	for id, doc := range docs {
+		var d struct{ N int64 }
+		if err := json.Unmarshal(doc, &d); err != nil || d.N != last[id] {
+			p.t.Errorf("document %s is %s, which is not the last, %d", id, doc, last[id])
+		}
+	}
+	for _, ack := range []*fakeAck{p.first, p.second} {
+		if d, rejected, trouble := ack.state(); d != p.n || trouble != nil || len(rejected) != len(without) {
+			p.t.Errorf("durable %d of %d, rejected %v, trouble %v", d, p.n, rejected, trouble)
+		}
+	}
+	p.c.settled(2 * (int(p.n) - len(without)))
+}
+
+// load writes n documents of each kind through a proxy. With a quarter of them written, and an eighth confirmed, fault begins; it closes
+// begun when the fault is there, and returns when it is over. Half of the documents are written after it has begun.
+func load(t *testing.T, c *counting, topic string, set map[string]string, n int64, fault func(ctx context.Context, ack *fakeAck, begun chan<- struct{})) *pair {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
-	ack := newAck(t)
-	w := openWriter(t, startTask(t, rt, c.url, with(set, "max.retries", "-1")), p, ack)
+	p := openPair(t, c, topic, with(set, "max.retries", "-1"))
 	var faults sync.WaitGroup
 	defer faults.Wait()
 	begun := make(chan struct{})
 	const chunk = 500
-	for o := int64(0); o < n; o += chunk {
-		if o == n/4 {
+	for p.n < n {
+		if p.n == n/4 {
 			faults.Go(func() {
 				c.await(int(n / 8)) // so that the index exists and requests are under way
-				fault(ctx, ack, begun)
+				fault(ctx, p.first, begun)
 			})
 		}
-		if o == n/2 {
+		if p.n == n/2 {
 			<-begun
 		}
-		if err := w.Write(ctx, records(o, chunk)); err != nil {
+		if err := p.write(ctx, chunk); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := w.Flush(ctx); err != nil {
+	if err := p.flush(ctx); err != nil {
 		t.Fatal(err)
 	}
 	faults.Wait()
-	if d, _, trouble := ack.state(); d != n || trouble != nil {
-		t.Errorf("durable %d of %d, trouble %v", d, n, trouble)
-	}
-	return ack
+	return p
 }
 
 // awaitTrouble waits until the operator is shown an error with a text in it.
@@ -110,127 +185,77 @@ func TestStackFaults(t *testing.T) {
 	}
 	for _, tc := range outages {
 		t.Run(tc.name, func(t *testing.T) {
-			const n = 20_000
-			c := count(t, s.ElasticsearchURL())
-			p := connectors.Partition{Topic: "es-" + tc.name, ID: 1}
-			load(t, c, newRuntime(connectors.PayloadString, connectors.PayloadJSON), p, map[string]string{"read.timeout.ms": "1000"}, n,
-				func(o int64, n int) *connectors.Batch { return documents(p, o, n, numbered) }, tc.fault)
-			r.expect(p.Topic, p, n)
-			c.settled(n)
+			load(t, count(t, s.ElasticsearchURL()), "es-"+tc.name, map[string]string{"read.timeout.ms": "1000"}, 10_000, tc.fault).settled(r)
 		})
 	}
-	t.Run("order of updates", func(t *testing.T) {
-		const n, keys = 6_000, 700
-		c := count(t, s.ElasticsearchURL())
-		p := connectors.Partition{Topic: "es-order", ID: 1}
-		load(t, c, newRuntime(connectors.PayloadString, connectors.PayloadJSON), p,
-			map[string]string{"read.timeout.ms": "1000", "key.ignore": "false", "write.method": "upsert"}, n,
-			func(o int64, n int) *connectors.Batch {
-				var b connectors.Builder
-				for i := o; i < o+int64(n); i++ {
-					b.Append(i, 1, fmt.Append(nil, i%keys), numbered(i))
-				}
-				return b.Batch(p)
-			}, func(ctx context.Context, ack *fakeAck, begun chan<- struct{}) {
-				must(s.Kill(ctx, stack.Elasticsearch))
-				close(begun)
-				must(s.Start(ctx, stack.Elasticsearch))
-			})
-		docs := r.all(p.Topic)
-		if len(docs) != keys {
-			t.Errorf("%d documents, want %d", len(docs), keys)
-		}
-		for id, doc := range docs {
-			var d struct{ N int64 }
-			if err := json.Unmarshal(doc, &d); err != nil || strconv.FormatInt(d.N%keys, 10) != id || d.N < n-keys {
-				t.Errorf("document %s is %s, which is not the last", id, doc)
-			}
-		}
-		c.settled(n)
-	})
 	t.Run("too large", func(t *testing.T) {
-		const n = 2000
+		const n, large = 2000, 1234
 		c := count(t, s.ElasticsearchURL())
-		p := connectors.Partition{Topic: "es-large", ID: 1}
-		rt, ack := newRuntime(connectors.PayloadString, connectors.PayloadJSON), newAck(t)
-		w := openWriter(t, startTask(t, rt, c.url, map[string]string{"sluice.index.mappings": `{"properties":{"x":{"enabled":false,"type":"object"}}}`}), p, ack)
-		value := func(o int64) []byte {
+		p := openPair(t, c, "es-large", map[string]string{"sluice.index.mappings": `{"properties":{"x":{"enabled":false,"type":"object"}}}`})
+		p.numbered = func(o int64) []byte {
 			size := 2000
-			if o == 1234 {
+			if o == large {
 				size = 1 << 20
 			}
 			return fmt.Appendf(nil, `{"n":%d,"x":%q}`, o, strings.Repeat("x", size))
 		}
-		if err := w.Write(t.Context(), documents(p, 0, n, value)); err != nil {
+		if err := p.write(t.Context(), n); err != nil {
 			t.Fatal(err)
 		}
-		if err := w.Close(t.Context()); err != nil {
+		if err := p.flush(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		d, rejected, _ := ack.state()
-		if d != n || len(rejected) != 1 || !strings.Contains(fmt.Sprint(rejected[1234]), "413") {
-			t.Errorf("durable %d, rejected %v", d, rejected)
+		p.settled(r, large)
+		if _, rejected, _ := p.first.state(); !strings.Contains(fmt.Sprint(rejected[large]), "413") {
+			t.Errorf("rejected %v", rejected)
 		}
-		if got := r.all(p.Topic); len(got) != n-1 {
-			t.Errorf("%d documents", len(got))
-		}
-		if c.settled(n - 1); c.statuses[413] == 0 {
+		if c.statuses[http.StatusRequestEntityTooLarge] == 0 {
 			t.Error("no request was too large")
 		}
 	})
 	t.Run("full queue", func(t *testing.T) {
-		const n = 6000
-		p := connectors.Partition{Topic: "es-queue", ID: 1}
 		c := count(t, s.ElasticsearchURL())
-		rt := newRuntime(connectors.PayloadString, connectors.PayloadJSON)
-		load(t, c, rt, p, map[string]string{
+		p := load(t, c, "es-queue", map[string]string{
 			"read.timeout.ms": "10000", "batch.size": "500", "max.in.flight.requests": "2", "retry.backoff.ms": "20",
 			"sluice.index.settings": `{"number_of_shards":30,"number_of_replicas":0}`,
-		}, n,
-			func(o int64, n int) *connectors.Batch { return documents(p, o, n, numbered) },
-			func(_ context.Context, _ *fakeAck, begun chan<- struct{}) { close(begun) })
-		r.expect(p.Topic, p, n)
-		if c.settled(n); c.items[http.StatusTooManyRequests] == 0 || rt.metric("retries_items_total").get() == 0 {
+		}, 6000, func(_ context.Context, _ *fakeAck, begun chan<- struct{}) { close(begun) })
+		p.settled(r)
+		if c.items[http.StatusTooManyRequests] == 0 || p.rt.metric("retries_items_total").get() == 0 {
 			t.Error("no item was refused because of the queue")
 		}
 	})
 }
 
-// TestStackMemoryPressure has four partitions send more at once than the server takes.
+// TestStackMemoryPressure has four partitions of two tasks send more at once than the server takes.
 func TestStackMemoryPressure(t *testing.T) {
 	s := stack.Own(t, stack.Options{Env: map[string]string{"STACK_ES_SETTINGS": "indexing_pressure.memory.limit=100kb"}}, stack.Elasticsearch)
-	c := count(t, s.ElasticsearchURL())
-	const n, partitions = 5000, 4
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
-	rt := newRuntime(connectors.PayloadString, connectors.PayloadJSON)
-	task := startTask(t, rt, c.url, map[string]string{"max.retries": "-1", "batch.size": "500"})
+	const n = 5000
 	var all sync.WaitGroup
-	for id := range int32(partitions) {
-		p := connectors.Partition{Topic: "es-pressure", ID: id}
-		ack := newAck(t)
-		w := openWriter(t, task, p, ack)
+	pairs, refused := make([]*pair, 2), 0
+	for i := range pairs {
+		p := openPair(t, count(t, s.ElasticsearchURL()), fmt.Sprintf("es-pressure-%d", i), map[string]string{"max.retries": "-1", "batch.size": "500"})
+		pairs[i] = p
 		all.Go(func() {
-			for o := int64(0); o < n; o += 500 {
-				if err := w.Write(ctx, documents(p, o, 500, numbered)); err != nil {
+			for p.n < n {
+				if err := p.write(ctx, 500); err != nil {
 					t.Error(err)
 					return
 				}
 			}
-			if err := w.Flush(ctx); err != nil {
+			if err := p.flush(ctx); err != nil {
 				t.Error(err)
-			}
-			if d, _, trouble := ack.state(); d != n || trouble != nil {
-				t.Errorf("partition %d: durable %d, trouble %v", id, d, trouble)
 			}
 		})
 	}
 	all.Wait()
-	if docs := (reader{t, s.ElasticsearchURL()}).all("es-pressure"); len(docs) != n*partitions {
-		t.Errorf("%d documents, want %d", len(docs), n*partitions)
+	for _, p := range pairs {
+		p.settled(reader{t, s.ElasticsearchURL()})
+		refused += p.c.statuses[http.StatusTooManyRequests]
 	}
-	if c.settled(n * partitions); c.statuses[http.StatusTooManyRequests] == 0 || rt.metric("retries_busy_total").get() == 0 {
-		t.Error("no request was refused")
+	if refused == 0 || pairs[0].rt.metric("retries_busy_total").get()+pairs[1].rt.metric("retries_busy_total").get() == 0 {
+		t.Errorf("%d requests were refused", refused)
 	}
 }
 
@@ -268,43 +293,49 @@ func TestStackBlocked(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), limit)
 			defer cancel()
 			index := fmt.Sprintf("es-blocked-%s-%d", tc.name, time.Now().UnixNano())
-			p := connectors.Partition{Topic: index, ID: 0}
-			r.call("DELETE", "/"+index, "")
-			t.Cleanup(func() { r.call("DELETE", "/"+index, "") })
-			if tc.before != "" {
-				r.must("PUT", "/"+index+"?wait_for_active_shards=0&timeout=1s", tc.before)
+			both := []string{"/" + index, "/" + index + "-keyed"}
+			for _, path := range both {
+				t.Cleanup(func() { r.call("DELETE", path, "") })
+				if tc.before != "" {
+					r.must("PUT", path+"?wait_for_active_shards=0&timeout=1s", tc.before)
+				}
 			}
 			c := count(t, s.ElasticsearchURL())
-			rt, ack := newRuntime(connectors.PayloadString, connectors.PayloadJSON), newAck(t)
-			w := openWriter(t, startTask(t, rt, c.url, map[string]string{"max.retries": "3", "retry.backoff.ms": "20", "read.timeout.ms": "1000"}), p, ack)
+			p := openPair(t, c, index, map[string]string{"max.retries": "3", "retry.backoff.ms": "20", "read.timeout.ms": "1000"})
 			const half = 1000
-			if err := w.Write(ctx, documents(p, 0, half, numbered)); err != nil {
+			if err := p.write(ctx, half); err != nil {
 				t.Fatal(err)
 			}
 			if tc.before == "" {
-				if err := w.Flush(ctx); err != nil {
+				if err := p.flush(ctx); err != nil {
 					t.Fatal(err)
 				}
-				r.must(tc.block[0], "/"+index+tc.block[1], tc.block[2])
-			}
-			if err := w.Write(ctx, documents(p, half, half, numbered)); err != nil {
-				t.Fatal(err)
-			}
-			awaitTrouble(ctx, t, ack, tc.shown)
-			awaitTrouble(ctx, t, ack, "goes on by itself")
-			for ack.count() < 7 {
-				select {
-				case <-ack.changed:
-				case <-ctx.Done():
-					t.Fatal("no further repetition")
+				for _, path := range both {
+					r.must(tc.block[0], path+tc.block[1], tc.block[2])
 				}
 			}
-			r.must(tc.clear[0], "/"+index+tc.clear[1], tc.clear[2])
-			if err := w.Flush(ctx); err != nil {
+			if err := p.write(ctx, half); err != nil {
 				t.Fatal(err)
 			}
-			r.expect(index, p, 2*half)
-			if c.settled(2 * half); rt.metric("retries_blocked_total").get() < 4 {
+			for _, ack := range []*fakeAck{p.first, p.second} {
+				awaitTrouble(ctx, t, ack, tc.shown)
+				awaitTrouble(ctx, t, ack, "goes on by itself")
+				for ack.count() < 7 {
+					select {
+					case <-ack.changed:
+					case <-ctx.Done():
+						t.Fatal("no further repetition")
+					}
+				}
+			}
+			for _, path := range both {
+				r.must(tc.clear[0], path+tc.clear[1], tc.clear[2])
+			}
+			if err := p.flush(ctx); err != nil {
+				t.Fatal(err)
+			}
+			p.settled(r)
+			if p.rt.metric("retries_blocked_total").get() < 4 {
 				t.Error("the wait was not counted")
 			}
 		})
@@ -313,27 +344,27 @@ func TestStackBlocked(t *testing.T) {
 
 // TestStackMappingConflict has one document in a thousand that the mapping refuses.
 func TestStackMappingConflict(t *testing.T) {
+	const wrong = 321
 	s := stack.Shared(t, stack.Elasticsearch)
-	p := connectors.Partition{Topic: fmt.Sprintf("es-conflict-%d", time.Now().UnixNano()), ID: 0}
 	c := count(t, s.ElasticsearchURL())
-	rt, ack := newRuntime(connectors.PayloadString, connectors.PayloadJSON), newAck(t)
-	w := openWriter(t, startTask(t, rt, c.url, map[string]string{"sluice.index.mappings": `{"properties":{"n":{"type":"long"}}}`}), p, ack)
-	if err := w.Write(t.Context(), documents(p, 0, 1000, func(o int64) []byte {
-		if o == 321 {
+	p := openPair(t, c, fmt.Sprintf("es-conflict-%d", time.Now().UnixNano()), map[string]string{"sluice.index.mappings": `{"properties":{"n":{"type":"long"}}}`})
+	p.numbered = func(o int64) []byte {
+		if o == wrong {
 			return []byte(`{"n":"three"}`)
 		}
 		return numbered(o)
-	})); err != nil {
+	}
+	if err := p.write(t.Context(), 1000); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Close(t.Context()); err != nil {
+	if err := p.flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	reader{t, s.ElasticsearchURL()}.expect(p.Topic, p, 1000, 321)
-	d, rejected, _ := ack.state()
-	reason := fmt.Sprint(rejected[321])
-	if d != 1000 || len(rejected) != 1 || !strings.Contains(reason, "failed to parse field [n] of type [long]") || !strings.Contains(reason, "offset 321") {
-		t.Errorf("durable %d, rejected %v", d, rejected)
+	p.settled(reader{t, s.ElasticsearchURL()}, wrong)
+	for _, ack := range []*fakeAck{p.first, p.second} {
+		_, rejected, _ := ack.state()
+		if reason := fmt.Sprint(rejected[wrong]); !strings.Contains(reason, "failed to parse field [n] of type [long]") || !strings.Contains(reason, "offset 321") {
+			t.Errorf("rejected %v", rejected)
+		}
 	}
-	c.settled(999)
 }

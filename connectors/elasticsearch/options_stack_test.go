@@ -3,6 +3,7 @@
 package elasticsearch
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -302,5 +303,52 @@ func TestStackIndexBody(t *testing.T) {
 	}
 	if got := string(r.must("GET", "/"+index+"/_mapping", "")); !strings.Contains(got, `{"dynamic":"false"}`) {
 		t.Errorf("mapping %s", got)
+	}
+}
+
+// TestStackPipeline names a pipeline that is made later: the server misses it, and then runs it.
+func TestStackPipeline(t *testing.T) {
+	s := stack.Shared(t, stack.Elasticsearch)
+	r := reader{t, s.ElasticsearchURL()}
+	name := fmt.Sprintf("es-pipeline-%d", time.Now().UnixNano())
+	t.Cleanup(func() { r.drop(name + "*"); r.call("DELETE", "/_ingest/pipeline/"+name, "") })
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	p := connectors.Partition{Topic: name, ID: 0}
+	ack := newAck(t)
+	w := openWriter(t, startTask(t, newRuntime(connectors.PayloadString, connectors.PayloadJSON), s.ElasticsearchURL(),
+		map[string]string{"sluice.pipeline": name, "retry.backoff.ms": "20"}), p, ack)
+	if err := w.Write(ctx, documents(p, 0, 50, numbered)); err != nil {
+		t.Fatal(err)
+	}
+	awaitTrouble(ctx, t, ack, "pipeline with id ["+name+"]")
+	r.must("PUT", "/_ingest/pipeline/"+name, `{"processors":[]}`)
+	for { // what was reported meanwhile is told first
+		if err := w.Flush(ctx); err == nil || ctx.Err() != nil {
+			break
+		}
+	}
+	if err := w.Close(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(r.all(name)); n != 50 {
+		t.Errorf("%d documents", n)
+	}
+	var stats struct {
+		Nodes map[string]struct {
+			Ingest struct {
+				Pipelines map[string]struct {
+					Bytes int `json:"ingested_as_first_pipeline_in_bytes"` // the count is of processors, which this server has none of
+				}
+			}
+		}
+	}
+	if err := json.Unmarshal(r.must("GET", "/_nodes/stats/ingest", ""), &stats); err != nil {
+		t.Fatal(err)
+	}
+	for _, node := range stats.Nodes {
+		if node.Ingest.Pipelines[name].Bytes == 0 {
+			t.Error("nothing went through the pipeline")
+		}
 	}
 }

@@ -95,8 +95,8 @@ func (r reader) all(index string) map[string]json.RawMessage {
 	}
 }
 
-// expect compares an index of numbered documents of partition p with the offsets [0,n) without some.
-func (r reader) expect(index string, p connectors.Partition, n int64, without ...int64) {
+// expect compares an index of documents of partition p with those of the offsets [0,n) without some.
+func (r reader) expect(index string, p connectors.Partition, n int64, document func(offset int64) []byte, without ...int64) {
 	r.t.Helper()
 	docs := r.all(index)
 	for _, o := range without {
@@ -111,7 +111,7 @@ func (r reader) expect(index string, p connectors.Partition, n int64, without ..
 	bad := 0
 	for id, doc := range docs {
 		var o int64
-		if _, err := fmt.Sscanf(id, p.Topic+"+%d+%d", new(int), &o); err != nil || o < 0 || o >= n || !bytes.Equal(doc, numbered(o)) {
+		if _, err := fmt.Sscanf(id, p.Topic+"+%d+%d", new(int), &o); err != nil || o < 0 || o >= n || !bytes.Equal(doc, document(o)) {
 			if bad++; bad < 5 {
 				r.t.Errorf("document %s is %s", id, doc)
 			}
@@ -137,5 +137,5 @@ func TestStackStores(t *testing.T) {
 	if d, _, _ := ack.state(); d != n {
 		t.Errorf("durable %d, want %d", d, n)
 	}
-	reader{t, s.ElasticsearchURL()}.expect("es-stores", p, n)
+	reader{t, s.ElasticsearchURL()}.expect("es-stores", p, n, numbered)
 }

@@ -14,6 +14,8 @@ import (
 	"math/big"
 	"net"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -85,6 +87,16 @@ func TestTLS(t *testing.T) {
 	trust := map[string]string{sslPrefix + "ssl.truststore.certificates": ca.certPEM()}
 	pinned := map[string]string{"sluice.ca.fingerprint": strings.ToUpper(fingerprint(ca.cert))}
 	noName := sslPrefix + "ssl.endpoint.identification.algorithm"
+	file := func(text string) string {
+		t.Helper()
+		name := filepath.Join(t.TempDir(), "store.pem")
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
+	trustFile := map[string]string{sslPrefix + "ssl.truststore.type": "PEM", sslPrefix + "ssl.truststore.location": file(ca.certPEM())}
+	keys := file(client.keyPEM(t) + client.certPEM())
 	mutual := func(set map[string]string, a *authority) map[string]string {
 		return with(set, sslPrefix+"ssl.keystore.certificate.chain", a.certPEM(), sslPrefix+"ssl.keystore.key", a.keyPEM(t))
 	}
@@ -92,6 +104,7 @@ func TestTLS(t *testing.T) {
 		name   string
 		server *authority
 		mutual bool
+		newest uint16 // version of TLS that the server has; 0: all
 		set    map[string]string
 		bad    string
 	}{
@@ -108,6 +121,9 @@ func TestTLS(t *testing.T) {
 		{name: "the authority shown by somebody else", server: forged, set: pinned, bad: "elastic.https.ssl"},
 		{name: "client certificate", server: right, mutual: true, set: mutual(trust, client)},
 		{name: "client certificate missing", server: right, mutual: true, set: trust, bad: "certificate required"},
+		{name: "files", server: right, mutual: true, set: with(trustFile, sslPrefix+"ssl.keystore.type", "PEM", sslPrefix+"ssl.keystore.location", keys)},
+		{name: "older version", server: right, newest: tls.VersionTLS12, set: trust},
+		{name: "older version that is not enabled", server: right, newest: tls.VersionTLS12, set: with(trust, sslPrefix+"ssl.enabled.protocols", "TLSv1.3"), bad: "protocol version"},
 		{name: "client certificate of another authority", server: right, mutual: true, set: mutual(trust, stranger), bad: "elastic.https.ssl"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -118,6 +134,7 @@ func TestTLS(t *testing.T) {
 			server.TLS = &tls.Config{
 				Certificates: []tls.Certificate{{Certificate: [][]byte{tc.server.cert.Raw, ca.cert.Raw}, PrivateKey: tc.server.key}},
 				ClientCAs:    pool,
+				MaxVersion:   tc.newest,
 			}
 			if tc.mutual {
 				server.TLS.ClientAuth = tls.RequireAndVerifyClientCert

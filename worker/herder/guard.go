@@ -10,20 +10,18 @@ import (
 //
 // Should this process be paused, plugins end by themselves: they are told from time to time until when the tasks are this worker's for certain.
 func (h *Herder) guard(ctx context.Context) {
-	var told, at time.Time // what plugins were told, and when
+	told := renewal{every: h.worker.SessionTimeout / renewals}
 	for {
 		until := h.members.Expires()
 		left := time.Until(until)
 		wait := min(guardRarely, max(guardOften, left-h.worker.SessionTimeout/3))
-		due := time.Since(at) > h.worker.SessionTimeout/renewals
-		if !h.members.Active() {
-			due = left > 0 // the last time that they have
+		active := h.members.Active()
+		if !active {
 			h.suspend(left <= 0)
 			wait = guardOften
 		}
-		if due && until.After(told) {
+		if told.due(time.Now(), until, active) {
 			h.plugins.renew(until)
-			told, at = until, time.Now()
 		}
 		select {
 		case <-ctx.Done():
@@ -35,6 +33,22 @@ func (h *Herder) guard(ctx context.Context) {
 
 // renewals is how often in a session timeout plugins are told until when they may go on.
 const renewals = 5
+
+// renewal is what plugins were told last.
+type renewal struct {
+	every     time.Duration
+	until, at time.Time
+}
+
+// due tells whether plugins are to be told anew until when they may go on: from time to time while the worker is active, also of a time that
+// is no later than the last, as processes that have begun meanwhile know another; and once, when it is not any more, of all that there is left.
+func (r *renewal) due(now, until time.Time, active bool) bool {
+	if active && now.Sub(r.at) < r.every || !active && (until.Equal(r.until) || !until.After(now)) {
+		return false
+	}
+	r.until, r.at = until, now
+	return true
+}
 
 // How often the guard looks: the less time there is left, the more often.
 const (

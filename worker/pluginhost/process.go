@@ -209,8 +209,8 @@ func (p *Process) explain(err error) error {
 	return err
 }
 
-// Renew tells the process that it may go on until a time. Once it has been told, it ends by itself when that has come and it has been told
-// no later one. See [plugins.Lease].
+// Renew tells the process that it may go on until a time, in place of what it was told before. Once it has been told, it ends by itself
+// when that time has come. See [plugins.Lease].
 func (p *Process) Renew(until time.Time) { p.run.renew(until) }
 
 // Stop asks the process to end and kills it if it has not after a while, at the latest when ctx ends. Tasks are to be
