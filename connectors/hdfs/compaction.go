@@ -23,8 +23,6 @@ type tree interface {
 	filesystem
 	// Entries says what is in a folder.
 	Entries(ctx context.Context, dir string) ([]entry, error)
-	// Open opens a file to be read, with calls that end with ctx.
-	Open(ctx context.Context, name string) (compact.Source, error)
 }
 
 type entry struct {

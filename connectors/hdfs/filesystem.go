@@ -3,6 +3,8 @@ package hdfs
 import (
 	"context"
 	"io"
+
+	"github.com/sluice-connect/sluice/connectors/hdfs/compact"
 )
 
 // filesystem is what writers need of HDFS, or of a folder of this machine. Errors wrap fs.ErrNotExist, fs.ErrExist and
@@ -21,6 +23,8 @@ type filesystem interface {
 	// Folders names the folders in a folder.
 	Folders(ctx context.Context, dir string) ([]string, error)
 	ReadFile(ctx context.Context, name string) ([]byte, error)
+	// Open opens a file to be read, with calls that end with ctx.
+	Open(ctx context.Context, name string) (compact.Source, error)
 	Truncate(ctx context.Context, name string, size int64) error
 	RemoveAll(ctx context.Context, name string) error
 	// Reset lets go of all open files and connections; the next call connects anew.

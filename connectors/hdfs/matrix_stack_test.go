@@ -3,6 +3,7 @@
 package hdfs
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -14,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -107,8 +109,9 @@ func TestStackMatrix(t *testing.T) {
 		{"JsonFormat", ".json.gz", map[string]string{"sluice.compression": "gzip"}},
 		{"AvroFormat", ".avro", map[string]string{"avro.codec": "deflate"}},
 		{"ParquetFormat", ".parquet", map[string]string{"parquet.codec": "zstd"}},
+		{"StringFormat", ".txt", nil},
+		{"ByteArrayFormat", ".bin", nil},
 	}
-	h := newWebHDFS(t, s)
 	dir := t.TempDir()
 	type file struct {
 		local, folder string
@@ -116,50 +119,66 @@ func TestStackMatrix(t *testing.T) {
 		fits          func(first, last matrixRecord, n int) bool
 		belongs       func(r matrixRecord) string
 	}
+	var mu sync.Mutex
+	all := 0
 	tasks := map[string][]file{} // files of each combination, in the order of their offsets
-	for _, f := range formats {
-		for _, l := range layouts {
-			for _, r := range rotations {
-				if r.name == "record time" && (l.name == "default" || l.name == "field") {
-					continue // only partitioners by time have it
-				}
-				name := strings.Join([]string{f.name + f.ext, l.name, r.name}, " ")
-				root := uniqueRoot(t) + strings.ReplaceAll("/"+name, " ", "-")
-				set := map[string]string{"store.url": s.HDFSURL() + root, "format.class": f.name, "sluice.hdfs.user": superuser(t)}
-				for _, more := range []map[string]string{f.set, l.set, r.set} {
-					maps.Copy(set, more)
-				}
-				w := openAt(t, newTask(t, connectors.PayloadJSON, set), -1, newAcks())
-				for o := int64(0); o < records; o += 50 {
-					if err := w.Write(t.Context(), matrixBatch(t, o, o+49)); err != nil {
-						t.Fatalf("%s: %v", name, err)
-					}
-				}
-				if err := w.Flush(t.Context()); err != nil {
-					t.Fatalf("%s: %v", name, err)
-				}
-				shut(t, w)
-				top := root + "/topics/" + part.Topic
-				for _, remote := range h.tree(top) {
-					folder, base := path.Split(strings.TrimPrefix(remote, top+"/"))
-					offsets, ok := strings.CutPrefix(base, "select-color+1+")
-					stem, hasExt := strings.CutSuffix(offsets, extensionOf(f.ext, base))
-					a, b, two := strings.Cut(stem, "+")
-					first, err1 := strconv.ParseInt(a, 10, 64)
-					last, err2 := strconv.ParseInt(b, 10, 64)
-					if !ok || !hasExt || !two || err1 != nil || err2 != nil || len(a) != 10 {
-						t.Fatalf("%s: a file is called %s", name, base)
-					}
-					data, _ := h.call(http.MethodGet, remote, "OPEN")
-					local := filepath.Join(dir, fmt.Sprintf("%d-%d-%s", len(tasks), len(tasks[name]), base))
-					if err := os.WriteFile(local, data, 0o600); err != nil {
-						t.Fatal(err)
-					}
-					tasks[name] = append(tasks[name], file{local, strings.TrimSuffix(folder, "/"), first, last, r.fits, l.dir})
-				}
+	write := func(t *testing.T, name, ext string, dirOf func(matrixRecord) string, fits func(first, last matrixRecord, n int) bool, sets ...map[string]string) {
+		t.Parallel()
+		h, root := newWebHDFS(t, s), uniqueRoot(t)
+		set := map[string]string{"store.url": s.HDFSURL() + root, "sluice.hdfs.user": superuser(t)}
+		for _, more := range sets {
+			maps.Copy(set, more)
+		}
+		w := openAt(t, newTask(t, connectors.PayloadJSON, set), -1, newAcks())
+		for o := int64(0); o < records; o += 50 {
+			if err := w.Write(t.Context(), matrixBatch(t, o, o+49)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := w.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		shut(t, w)
+		top := root + "/topics/" + part.Topic
+		for _, remote := range h.tree(top) {
+			folder, base := path.Split(strings.TrimPrefix(remote, top+"/"))
+			offsets, ok := strings.CutPrefix(base, "select-color+1+")
+			stem, hasExt := strings.CutSuffix(offsets, extensionOf(ext, base))
+			a, b, two := strings.Cut(stem, "+")
+			first, err1 := strconv.ParseInt(a, 10, 64)
+			last, err2 := strconv.ParseInt(b, 10, 64)
+			if !ok || !hasExt || !two || err1 != nil || err2 != nil || len(a) != 10 {
+				t.Fatalf("a file is called %s", base)
+			}
+			data, _ := h.call(http.MethodGet, remote, "OPEN")
+			mu.Lock()
+			all++
+			local := filepath.Join(dir, fmt.Sprintf("%d-%s", all, base))
+			tasks[name] = append(tasks[name], file{local, strings.TrimSuffix(folder, "/"), first, last, fits, dirOf})
+			mu.Unlock()
+			if err := os.WriteFile(local, data, 0o600); err != nil {
+				t.Fatal(err)
 			}
 		}
 	}
+	t.Run("write", func(t *testing.T) {
+		for _, f := range formats {
+			for _, l := range layouts {
+				for _, r := range rotations {
+					if r.name == "record time" && (l.name == "default" || l.name == "field") {
+						continue // only partitioners by time have it
+					}
+					if r.name != "records" && f.set == nil && f.ext != ".json" {
+						continue // files of lines are made in one way
+					}
+					name := strings.Join([]string{f.name + f.ext, l.name, r.name}, " ")
+					t.Run(name, func(t *testing.T) {
+						write(t, name, f.ext, l.dir, r.fits, map[string]string{"format.class": f.name}, f.set, l.set, r.set)
+					})
+				}
+			}
+		}
+	})
 	args := []string{"encode/testdata/read.py", "--names"}
 	for _, files := range tasks {
 		for _, f := range files {
@@ -180,6 +199,15 @@ func TestStackMatrix(t *testing.T) {
 			continue
 		}
 		var r matrixRecord
+		if text, err := strconv.Unquote(line); err == nil { // not read as JSON, but as text or bytes
+			if line = text; strings.HasSuffix(name, ".bin") {
+				b, err := base64.StdEncoding.DecodeString(text)
+				if err != nil {
+					t.Fatalf("%s: %v", name, err)
+				}
+				line = string(b)
+			}
+		}
 		if err := json.Unmarshal([]byte(line), &r); err != nil {
 			t.Fatalf("%s: %s: %v", name, line, err)
 		}

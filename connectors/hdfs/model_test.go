@@ -1,6 +1,7 @@
 package hdfs
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,6 +19,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/sluice-connect/sluice/connectors"
+	"github.com/sluice-connect/sluice/connectors/hdfs/compact"
 )
 
 // model is a file system in memory with HDFS's rules: a rename is atomic and replaces files, a file is made in an existing
@@ -269,6 +271,15 @@ func (v *view) ReadFile(_ context.Context, name string) (data []byte, err error)
 	})
 	return data, err
 }
+
+func (v *view) Open(ctx context.Context, name string) (compact.Source, error) {
+	data, err := v.ReadFile(ctx, name)
+	return opened{bytes.NewReader(data)}, err
+}
+
+type opened struct{ *bytes.Reader }
+
+func (opened) Close() error { return nil }
 
 func (v *view) Truncate(_ context.Context, name string, size int64) error {
 	return v.do("truncate "+name, func() error {

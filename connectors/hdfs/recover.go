@@ -3,10 +3,13 @@ package hdfs
 import (
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/sluice-connect/sluice/connectors/hdfs/compact"
 )
 
 // recover looks for the end of what is committed. Usually the manifest says where: it is verified against the files in the
@@ -14,6 +17,9 @@ import (
 // folders of the topic are looked into.
 func (s *fileStore) recover(ctx context.Context) (int64, error) {
 	f, err := s.committed(ctx)
+	if err == nil && f.newest != "" {
+		err = s.w.resumeSchema(ctx, f.newest)
+	}
 	if err != nil || !f.growing {
 		return f.next, err
 	}
@@ -56,10 +62,50 @@ func (s *fileStore) committed(ctx context.Context) (f found, err error) {
 	return f, s.putAside(ctx, logs)
 }
 
+// resumeSchema goes on with the schema of the newest committed file. It is no reason to stop that a file shows none.
+func (w *writer) resumeSchema(ctx context.Context, newest string) error {
+	if !w.set.format.Projects() {
+		return nil
+	}
+	file, err := w.fs.Open(ctx, newest)
+	if errors.Is(err, fs.ErrNotExist) { // merged, or moved away
+		return nil
+	}
+	if err != nil {
+		return failure("reading the schema of "+newest, err)
+	}
+	defer func() { _ = file.Close() }() // it was only read
+	read := &reads{Source: file}
+	err = w.schemas.Resume(read)
+	if read.err != nil {
+		return failure("reading the schema of "+newest, read.err)
+	}
+	if err == nil {
+		return nil
+	}
+	w.log.Warn("the schema of the newest committed file is not gone on with; records begin with their own", "partition", w.partition, "file", newest, "error", err)
+	return nil
+}
+
+// reads tells a file that cannot be read from one that is not what it should be.
+type reads struct {
+	compact.Source
+	err error
+}
+
+func (r *reads) ReadAt(p []byte, off int64) (int, error) {
+	n, err := r.Source.ReadAt(p, off)
+	if err != nil && !errors.Is(err, io.EOF) {
+		r.err = err
+	}
+	return n, err
+}
+
 // found is what the names of files say.
 type found struct {
 	next, last int64
 	folders    []string // where the last offset is
+	newest     string   // file with the last offset
 	growing    bool     // there are files of append mode
 	others     bool     // there may be files in other folders
 }
@@ -114,7 +160,7 @@ func (s *fileStore) look(f *found, folder string, names []string) {
 	n := s.w.set.names
 	for _, name := range names {
 		if _, last, ok := n.parseFile(s.w.partition, name); ok && last >= f.last {
-			f.last, f.next, f.folders = last, last+1, []string{folder}
+			f.last, f.next, f.folders, f.newest = last, last+1, []string{folder}, path.Join(n.topics, folder, name)
 		}
 		if _, ok := n.parseGrowing(s.w.partition, name); ok && n.delim != growingMark {
 			f.growing = true

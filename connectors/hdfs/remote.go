@@ -285,7 +285,7 @@ func (f *remoteFile) Write(p []byte) (int, error) {
 // replicatedWithin is how long Close waits for the namenode to hear of the blocks.
 const (
 	replicatedWithin = 30 * time.Second
-	replicatedPause  = 20 * time.Millisecond
+	replicatedPause  = 5 * time.Millisecond
 )
 
 func (f *remoteFile) Close() error {

@@ -143,3 +143,53 @@ func TestSchemasInFolder(t *testing.T) {
 		})
 	}
 }
+
+// After a restart records of an older schema are projected to that of the newest committed file, as before it.
+func TestSchemaAfterRestart(t *testing.T) {
+	const head = `{"type":"struct","name":"org.example.Order","optional":false,"version":`
+	const one = head + `1,"fields":[{"field":"n","type":"int64","optional":false},{"field":"text","type":"string","optional":false}]}`
+	const two = head + `2,"fields":[{"field":"n","type":"int64","optional":false},{"field":"text","type":"string","optional":false},` +
+		`{"field":"note","type":"string","optional":false,"default":"none"}]}`
+	for _, class := range []string{"AvroFormat", "ParquetFormat"} {
+		for _, partitioner := range []map[string]string{nil, {"partitioner.class": "FieldPartitioner", "partition.field.name": "text"}} {
+			t.Run(fmt.Sprint(class, partitioner), func(t *testing.T) {
+				dir := t.TempDir()
+				set := map[string]string{"store.url": "file://" + dir, "flush.size": "2", "format.class": class, "schema.compatibility": "BACKWARD"}
+				maps.Copy(set, partitioner)
+				write := func(first int64, schema string) {
+					w := openAt(t, newTask(t, connectors.PayloadJSON, set), first, newAcks())
+					var b connectors.Builder
+					b.Describe("", nil, []byte(schema))
+					for k := first; k < first+2; k++ {
+						b.Append(k, 0, nil, fmt.Appendf(nil, `{"n":%d,"text":"t%d"}`, k, k))
+					}
+					if err := written(t.Context(), w, b.Batch(part)); err != nil {
+						t.Fatal(err)
+					}
+					shut(t, w)
+				}
+				write(0, one)
+				write(2, two)
+				write(4, one)
+				files, err := filepath.Glob(filepath.Join(dir, "topics", "select-color", "*", "*"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				var notes []string
+				for _, name := range files {
+					for _, o := range orders(t, name) {
+						note := "no such field"
+						if o.Note != nil {
+							note = *o.Note
+						}
+						notes = append(notes, fmt.Sprint(o.N, " ", note))
+					}
+				}
+				slices.Sort(notes)
+				if want := []string{"0 no such field", "1 no such field", "2 none", "3 none", "4 none", "5 none"}; !slices.Equal(notes, want) {
+					t.Errorf("%v, want %v", notes, want)
+				}
+			})
+		}
+	}
+}

@@ -188,6 +188,41 @@ func TestStreamedFileIsFenced(t *testing.T) {
 	}
 }
 
+// A file that follows a large one goes to HDFS from its beginning, and one that follows a small one stays in memory.
+func TestStreamingAhead(t *testing.T) {
+	inBubble(t, streaming, func(t *testing.T, b *bench, w *writer, _ *acks) {
+		t.Helper()
+		next := int64(0)
+		file := func(records int64) (most int64) {
+			first := next
+			for ; next < first+records; next += 10 {
+				if err := written(t.Context(), w, batch(next, next+9, big)); err != nil {
+					t.Fatal(err)
+				}
+				most = max(most, b.buffered.get())
+			}
+			if err := w.Flush(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if got := numbers(t, b.content(first, next-1)); !slices.Equal(got, sequence(first, next-1)) {
+				t.Errorf("stored are %v", got)
+			}
+			return most
+		}
+		for i, tc := range []struct{ records, least, most int64 }{
+			{200, 32 << 10, 66 << 10}, // large, as nobody could know
+			{200, 1, 26 << 10},        // and so is this one
+			{30, 1, 26 << 10},
+			{30, 30 << 10, 30 << 10}, // the one before it was small
+			{200, 32 << 10, 66 << 10},
+		} {
+			if held := file(tc.records); held < tc.least || held > tc.most {
+				t.Errorf("file %d: at most %d bytes were held, want %d to %d", i, held, tc.least, tc.most)
+			}
+		}
+	})
+}
+
 // A record larger than the whole buffer passes.
 func TestRecordLargerThanTheBuffer(t *testing.T) {
 	inBubble(t, streaming, func(t *testing.T, b *bench, w *writer, _ *acks) {

@@ -7,6 +7,9 @@
 //
 // With -hdfs it measures the HDFS sink on a namenode and three datanodes, with two sizes of files and two converters: from
 // the state RUNNING until the last full file is committed. What does not fill a file does not count.
+// Beside each a loop writes files of the same size from memory with the same client, which says what HDFS itself takes; and the
+// CPU time of Kafka and HDFS is told, because they share the machine. -replication sets the copies of a block, -workload
+// measures one of them only.
 //
 // # Invariants
 //

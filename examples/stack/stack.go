@@ -116,6 +116,9 @@ func (s *Stack) WebHDFSURL2() string { return s.urls["WEBHDFS2_URL"] }
 // HadoopConfDir returns a folder with core-site.xml and hdfs-site.xml for clients of the stack's HDFS.
 func (s *Stack) HadoopConfDir() string { return s.urls["HADOOP_CONF_DIR"] }
 
+// HadoopClasspath returns the class path of Java programs that are clients of the stack's HDFS.
+func (s *Stack) HadoopClasspath() string { return s.urls["HADOOP_CLASSPATH"] }
+
 // ElasticsearchURL returns the address of the node, http://host:port.
 func (s *Stack) ElasticsearchURL() string { return s.urls["ELASTICSEARCH_URL"] }
 

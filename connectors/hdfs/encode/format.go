@@ -46,6 +46,7 @@ type Format struct {
 	cache         int
 	prepare       func(*plan) error // makes what files of a schema need
 	newBody       func(*Schemas) body
+	shows         bool // files show their schema
 	free          segments
 	flows         bool
 }
@@ -109,7 +110,7 @@ func (f *Format) avro(o Options) error {
 		return err
 	}
 	f.structured()
-	f.extension, f.flows = ".avro", true
+	f.extension, f.flows, f.shows = ".avro", true, true
 	f.prepare = func(p *plan) (err error) {
 		p.avro, err = newAvroPlan(p.schema, &o)
 		return err

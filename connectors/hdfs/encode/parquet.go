@@ -189,7 +189,7 @@ func (f *Format) parquet(o Options) error {
 		return errNotParquet
 	}
 	f.structured()
-	f.extension = ".parquet"
+	f.extension, f.shows = ".parquet", true
 	f.prepare = func(p *plan) (err error) {
 		p.parquet, err = newParquetPlan(p.schema, codec, &o)
 		return err

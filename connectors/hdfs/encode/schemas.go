@@ -17,6 +17,7 @@ type Schemas struct {
 	last     []byte           // the schema seen last
 	lastPlan *plan
 	current  *plan // of the open files; nil before the first record
+	resumed  bool  // current is that of a file of an earlier writer
 	project  bool  // the record checked last has another schema than the files
 	buf      []byte
 	inferred inference
@@ -88,6 +89,12 @@ func (s *Schemas) plan(src []byte) *plan {
 // Source: StorageSchemaCompatibility of Confluent's storage connectors, but that NONE lets records with and without
 // schemas follow one another, and that what Confluent's sink fails for is an error of the record.
 func (s *Schemas) fit(p *plan) (rotate bool, err error) {
+	if s.resumed { // the first record
+		s.resumed = false
+		if p.schema == nil || p.learned || !p.schema.fitsAvro() { // the file's names of fields are not those of the records
+			s.current = nil
+		}
+	}
 	switch {
 	case p == s.current:
 		return false, nil

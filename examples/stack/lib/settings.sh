@@ -117,6 +117,7 @@ print_env() {
   printf 'export CONNECT_URL=http://127.0.0.1:%s\n' "$STACK_CONNECT_PORT"
   printf 'export HDFS_URL=%s\n' "$(hdfs_url)"
   printf 'export HADOOP_CONF_DIR=%s\n' "$STACK_DIR/conf/tools"
+  printf 'export HADOOP_CLASSPATH=%s\n' "$(home_of hdfs)/lib/*"
   printf 'export WEBHDFS_URL=http://127.0.0.1:%s\n' "$STACK_WEBHDFS_PORT"
   [ "$STACK_HDFS_SECURITY" = simple ] || printf 'export KRB5_CONFIG=%s\n' "$STACK_DIR/conf/kerberos/krb5.conf"
   printf 'export WEBHDFS2_URL=http://127.0.0.1:%s\n' "$STACK_WEBHDFS2_PORT"

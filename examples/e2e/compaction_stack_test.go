@@ -1,0 +1,157 @@
+//go:build stack
+
+package e2e
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/sluice-connect/sluice/examples/stack"
+)
+
+// Plugin and worker are killed while small files in HDFS are being merged. A reader that passes over files within others sees
+// everything once while nobody is alive, and in the end there are few files, with everything once, and nothing beside them.
+func TestCompactionUnderKills(t *testing.T) {
+	const events, tasks, kills = 4_800, 3, 6
+	rng := seed(t)
+	s := stack.Shared(t, stack.Kafka, stack.HDFS)
+	topic := fmt.Sprintf("small-%d", rng.Uint32())
+	p := startPipeline(t, s.KafkaBootstrap(), topic)
+	p.create("to-hdfs", tasks, map[string]string{
+		"connector.class": "io.confluent.connect.hdfs.HdfsSinkConnector", "tasks.max": strconv.Itoa(tasks), "topics": topic,
+		"hdfs.url": s.HDFSURL(), "format.class": "io.confluent.connect.hdfs.json.JsonFormat", "flush.size": "20", "rotate.interval.ms": "300",
+		"sluice.compact.after.ms": "200", "sluice.compact.interval.ms": "100", "sluice.compact.files.min": "3",
+	})
+	users := make([]string, events)
+	for i := range users {
+		users[i] = fmt.Sprintf("user-%06d", i)
+	}
+	hit, known := 0, map[string]bool{}
+	for k := range kills {
+		sent := make(chan struct{})
+		go func() { // while it is killed
+			defer close(sent)
+			send(t, p.page, users[k*events/kills:(k+1)*events/kills])
+		}()
+		eventually(t, time.Minute, "a merge", func() error {
+			for _, j := range journals(s.WebHDFSURL(), topic, tasks) {
+				if !known[j] { // not what was left by the kill before
+					return nil
+				}
+			}
+			return fmt.Errorf("no merge is under way")
+		})
+		time.Sleep(time.Duration(rng.IntN(20)) * time.Millisecond) // so that it is another step of the merge each time
+		for _, j := range journals(s.WebHDFSURL(), topic, tasks) {
+			known[j] = true
+		}
+		if k%2 == 0 {
+			if pid := p.worker.children()["hdfs"]; pid != 0 {
+				if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+					t.Fatal(err)
+				}
+			}
+			<-sent
+			continue
+		}
+		plugin := p.worker.children()["hdfs"]
+		p.worker.kill()
+		<-sent
+		eventually(t, 30*time.Second, "the plugin to end with its worker", func() error {
+			if plugin != 0 && syscall.Kill(plugin, 0) == nil {
+				return fmt.Errorf("process %d is there", plugin)
+			}
+			return nil
+		})
+		left := journals(s.WebHDFSURL(), topic, tasks)
+		hit += len(left)
+		for _, j := range left {
+			known[j] = true
+		}
+		n := readApart(t, s.WebHDFSURL(), topic)
+		t.Logf("kill %d: %d records are stored, merges under way %v", k, n, left)
+		p.worker.start()
+		p.healthy()
+	}
+	p.running("to-hdfs", tasks)
+	eventually(t, 3*time.Minute, "everything in few files", func() error {
+		if n := p.committed("to-hdfs"); n < events {
+			return fmt.Errorf("%d of %d", n, events)
+		}
+		files, within := filesApart(t, s.WebHDFSURL(), topic)
+		if under := journals(s.WebHDFSURL(), topic, tasks); len(files) > 4*tasks || within > 0 || len(under) > 0 {
+			return fmt.Errorf("%d files, %d within others, merges %v", len(files), within, under)
+		}
+		return nil
+	})
+	t.Logf("%d merges were under way when the worker was killed", hit)
+	exactlyOnce(t, "HDFS", users, readHDFS(t, s.WebHDFSURL(), topic))
+}
+
+// journals are the merges under way.
+func journals(webhdfs, topic string, partitions int) (all []string) {
+	for i := range partitions {
+		var list struct {
+			FileStatuses struct {
+				FileStatus []struct{ PathSuffix string }
+			}
+		}
+		if get(fmt.Sprintf("%s/webhdfs/v1/logs/%s/%d?op=LISTSTATUS", webhdfs, topic, i), &list) != nil {
+			continue // there is no such folder yet
+		}
+		for _, f := range list.FileStatuses.FileStatus {
+			if strings.HasPrefix(f.PathSuffix, "compact-") {
+				all = append(all, f.PathSuffix)
+			}
+		}
+	}
+	return all
+}
+
+// filesApart are the files of a topic that do not lie within others, and the number of those that do.
+func filesApart(t testing.TB, webhdfs, topic string) (files []string, within int) {
+	t.Helper()
+	type span struct{ partition, first, last int64 }
+	all := listHDFS(t, webhdfs, "/topics/"+topic)
+	spans := make([]span, len(all))
+	for i, path := range all {
+		m := fileName.FindStringSubmatch(path[strings.LastIndexByte(path, '/')+1:])
+		if m == nil {
+			t.Fatalf("a file whose name says nothing: %s", path)
+		}
+		for k, to := range []*int64{&spans[i].partition, &spans[i].first, &spans[i].last} {
+			*to, _ = strconv.ParseInt(m[k+2], 10, 64) // digits
+		}
+	}
+	for i, path := range all {
+		if slices.ContainsFunc(spans, func(o span) bool {
+			return o != spans[i] && o.partition == spans[i].partition && o.first <= spans[i].first && spans[i].last <= o.last
+		}) {
+			within++
+			continue
+		}
+		files = append(files, path)
+	}
+	return files, within
+}
+
+// readApart reads what is stored while nobody writes, and gives the number of records. Each is there once.
+func readApart(t testing.TB, webhdfs, topic string) int {
+	t.Helper()
+	seen := map[string]bool{}
+	files, _ := filesApart(t, webhdfs, topic)
+	for _, path := range files {
+		for line := range strings.Lines(string(openHDFS(t, webhdfs, path))) {
+			if seen[line] || !strings.HasSuffix(line, "}\n") {
+				t.Errorf("%s: a line that is torn or there twice: %.80q", path, line)
+			}
+			seen[line] = true
+		}
+	}
+	return len(seen)
+}
