@@ -31,24 +31,25 @@ func TestClusterOnServices(t *testing.T) {
 	a, b := c.add(), c.add()
 	c.healthy(a, b)
 	common := []string{"value.converter", "org.apache.kafka.connect.json.JsonConverter", "value.converter.schemas.enable", "false", "tasks.max", strconv.Itoa(tasks)}
-	c.create("hdfs", a, append(common, "connector.class", "io.confluent.connect.hdfs.HdfsSinkConnector", "hdfs.url", s.HDFSURL(),
+	hdfs, elastic := c.topic+"-hdfs", c.topic+"-elasticsearch" // their consumer groups are on a Kafka that others use too
+	c.create(hdfs, a, append(common, "connector.class", "io.confluent.connect.hdfs.HdfsSinkConnector", "hdfs.url", s.HDFSURL(),
 		"format.class", "io.confluent.connect.hdfs.json.JsonFormat", "flush.size", "1000", "rotate.interval.ms", "500")...)
-	c.create("elasticsearch", b, append(common, "connector.class", "io.confluent.connect.elasticsearch.ElasticsearchSinkConnector",
+	c.create(elastic, b, append(common, "connector.class", "io.confluent.connect.elasticsearch.ElasticsearchSinkConnector",
 		"connection.url", s.ElasticsearchURL(), "key.ignore", "true", "schema.ignore", "true")...)
 	settled := func(workers ...*member) {
 		t.Helper()
-		c.spread("hdfs", tasks, workers...)
-		c.spread("elasticsearch", tasks, workers...)
+		c.spread(hdfs, tasks, workers...)
+		c.spread(elastic, tasks, workers...)
 	}
 	settled(a, b)
 	c.send(1500)
 	delivers := func(what string) {
 		t.Helper()
 		began := time.Now()
-		c.delivers("hdfs", tasks)
-		hdfs := time.Since(began)
-		c.delivers("elasticsearch", tasks)
-		t.Logf("%s: all partitions go on in HDFS after %s, in Elasticsearch by %s", what, hdfs, time.Since(began))
+		c.delivers(hdfs, tasks)
+		first := time.Since(began)
+		c.delivers(elastic, tasks)
+		t.Logf("%s: all partitions go on in HDFS after %s, in Elasticsearch by %s", what, first, time.Since(began))
 	}
 	delivers("two workers")
 
@@ -82,7 +83,7 @@ func TestClusterOnServices(t *testing.T) {
 		settled(c.workers...)
 	}
 
-	want := make([]string, c.drain("hdfs", "elasticsearch"))
+	want := make([]string, c.drain(hdfs, elastic))
 	for i := range want {
 		want[i] = strconv.Itoa(i)
 	}

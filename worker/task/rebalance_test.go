@@ -187,9 +187,6 @@ func TestSinkDecidesWhereToResume(t *testing.T) {
 			var committed int64
 			f.resume = func(_ connectors.Partition, c int64) int64 { committed = c; return tc.resume }
 			r = start(t, config(b, 0, "events"), f)
-			if tc.resume < 0 {
-				f.resume = func(_ connectors.Partition, c int64) int64 { committed = c; return -1 }
-			}
 			eventually(t, "records after the restart", func() bool { n, _ := s2.total(); return n == tc.want }, r)
 			if _, err := r.stop(); err != nil {
 				t.Fatal(err)
