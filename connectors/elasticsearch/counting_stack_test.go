@@ -10,9 +10,11 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // counting is a proxy before Elasticsearch that knows which operations were confirmed to the client. A document whose
@@ -23,7 +25,7 @@ type counting struct {
 
 	mu       sync.Mutex
 	acked    map[string]bool // operations that were confirmed: id and document
-	last     map[string]int64
+	twice    map[string]bool // those of them that were confirmed before
 	requests int
 	statuses map[int]int // of requests
 	items    map[int]int // statuses of items
@@ -34,7 +36,7 @@ type counting struct {
 func count(t testing.TB, backend string) *counting {
 	t.Helper()
 	c := &counting{
-		t: t, acked: map[string]bool{}, last: map[string]int64{}, statuses: map[int]int{}, items: map[int]int{},
+		t: t, acked: map[string]bool{}, twice: map[string]bool{}, statuses: map[int]int{}, items: map[int]int{},
 		changed: make(chan struct{}, 1),
 	}
 	transport := &http.Transport{}
@@ -62,8 +64,15 @@ func count(t testing.TB, backend string) *counting {
 		}
 		maps.Copy(w.Header(), res.Header)
 		w.WriteHeader(res.StatusCode)
-		if _, err := w.Write(answer); err == nil && r.Context().Err() == nil {
-			c.answered(ops, res.StatusCode, answer)
+		if _, err := w.Write(answer); err != nil || http.NewResponseController(w).Flush() != nil || r.Context().Err() != nil {
+			return
+		}
+		c.answered(ops, res.StatusCode, answer)
+		// A client that gave up just before may have taken nothing of that; it shows a little later.
+		select {
+		case <-r.Context().Done():
+			c.unheard(ops)
+		case <-time.After(goneWithin):
 		}
 	}))
 	t.Cleanup(func() { server.Close(); transport.CloseIdleConnections() })
@@ -127,10 +136,28 @@ func (c *counting) answered(ops []string, status int, answer []byte) {
 		for _, v := range item {
 			c.items[v.Status]++
 			if v.Status < 300 {
+				c.twice[ops[i]] = c.acked[ops[i]]
 				c.acked[ops[i]] = true
 			}
 		}
 	}
+}
+
+// goneWithin is how long the end of a connection may take to be noticed.
+const goneWithin = 200 * time.Millisecond
+
+// unheard takes back that operations were confirmed.
+func (c *counting) unheard(ops []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	gone := map[string]bool{}
+	for _, op := range ops {
+		if !c.twice[op] {
+			delete(c.acked, op)
+		}
+		gone[op] = true
+	}
+	c.again = slices.DeleteFunc(c.again, func(op string) bool { return gone[op] })
 }
 
 // await waits until so many operations were confirmed.

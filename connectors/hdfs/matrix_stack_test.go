@@ -67,6 +67,7 @@ type matrixLayout struct {
 // Every format in every layout with every rotation lies on HDFS as its name says, seen by Python's libraries: every record
 // once, in order within its folder, in the folder where it belongs, and files no longer than the rotation allows.
 func TestStackMatrix(t *testing.T) {
+	t.Parallel() // beside TestStackTakeOver, which waits for a minute
 	const records = 300
 	s := stack.Shared(t, stack.HDFS)
 	python := stack.Python(t, "fastavro", "pyarrow", "cramjam", "backports.zstd")

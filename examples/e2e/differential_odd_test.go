@@ -21,10 +21,11 @@ import (
 func TestSameAnswersToOddRequests(t *testing.T) {
 	s := stack.Shared(t, stack.Kafka, stack.Connect)
 	name := fmt.Sprintf("odd-%d", seed(t).Uint32())
-	fill(t, s.KafkaBootstrap(), name)
 	requests := oddRequests()
-	connect := &differ{t: t, url: s.ConnectURL(), name: name, dir: t.TempDir()}
-	sluice := &differ{t: t, url: startPipeline(t, s.KafkaBootstrap(), "").rest, name: name, dir: connect.dir}
+	connect := &differ{t: t, url: s.ConnectURL(), name: name + "-connect", dir: t.TempDir()}
+	sluice := &differ{t: t, url: startPipeline(t, s.KafkaBootstrap(), "").rest, name: name + "-sluice", dir: connect.dir}
+	fill(t, s.KafkaBootstrap(), connect.name)
+	fill(t, s.KafkaBootstrap(), sluice.name)
 	want, got := connect.odd(requests), sluice.odd(requests)
 	same, better := 0, 0
 	reasons := map[string]bool{}
@@ -184,6 +185,21 @@ func oddRequests() []oddRequest {
 		add("GET", plugin+"?version="+url.QueryEscape(version), "")
 		add("GET", "/connector-plugins/none/config?version="+url.QueryEscape(version), "")
 	}
+	for _, path := range []string{"JsonConverter/config?version=4.3.1", "JsonConverter/config?version=9", "FileStreamSink/config?version=%5B4.0,5.0%29", "Simple/config"} {
+		add("GET", "/connector-plugins/"+path, "")
+	}
+	for _, keys := range []string{
+		`"topics":"a"`, `"topics":","`, `"tasks.max":null`, `"topics":null`, `"errors.tolerance":null`, `"config.action.reload":null`,
+		`"value.converter":"org.apache.kafka.connect.json.JsonConverter"`, `"value.converter":"JsonConverter","value.converter.schemas.enable":"x"`,
+		`"key.converter":"org.apache.kafka.connect.json.JsonConverter","key.converter.plugin.version":"9.9.9"`, `"header.converter":"Json","header.converter.plugin.version":""`,
+		`"value.converter":"org.apache.kafka.connect.storage.SimpleHeaderConverter"`, `"key.converter":"org.apache.kafka.connect.file.FileStreamSinkConnector"`, `"header.converter":"nope"`,
+	} {
+		asJSON("PUT", plugin+"/validate", `{SINK,"name":"NAME",`+keys+`}`)
+	}
+	for _, pattern := range []string{"[", "a[b", "(", "a)", "*", "a**", "{", "a{", "x{a}", "a{1", "a{2,1}", `a\\`, "(?<x", "(?z)", "[]", "[^]", "[["} {
+		asJSON("PUT", plugin+"/validate", `{SINK,"name":"NAME","topics":"","topics.regex":"`+pattern+`"}`)
+	}
+	add("GET", "/admin/loggers/ROOT", "")
 	for _, level := range []string{"info", " INFO", "LOUD", "", "0", "FATAL", "ALL", "OFF", "WARNING"} {
 		asJSON("PUT", "/admin/loggers/NAME", `{"level":"`+level+`"}`)
 		asJSON("PUT", "/admin/loggers/everywhere-NAME?scope=cluster", `{"level":"`+level+`"}`)

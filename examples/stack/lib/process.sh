@@ -39,11 +39,17 @@ state_of() {
 memory_mb() { awk '/^VmRSS/ {print int($2 / 1024)}' "/proc/$1/status" 2>/dev/null; } # PID
 log_tail() { say "last lines of $STACK_DIR/log/$1.log:"; tail -n 20 "$STACK_DIR/log/$1.log" >&2; } # PART
 
+# check_ports fails where somebody listens. A part that was killed may do so for a moment yet: its threads end one by one.
 check_ports() { # PART…
-  local part variable port
+  local part variable port until
   for part in "$@"; do
+    until=$(now_ms)
+    [ ! -f "$STACK_DIR/pid/$part" ] || until=$((until + 10000))
     while read -r variable port; do
-      ! listening "$port" || die "port $port is in use, $part cannot start: set $variable to another, or STACK_PORTS=free"
+      while listening "$port"; do
+        (($(now_ms) < until)) || die "port $port is in use, $part cannot start: set $variable to another, or STACK_PORTS=free"
+        sleep 0.1
+      done
     done < <(call ports "$part")
   done
 }

@@ -71,7 +71,7 @@ func TestRefusedInJavasWords(t *testing.T) {
 		`[`: "Unclosed character class near index 0\n[\n^", `a[b`: "Unclosed character class near index 2\na[b\n  ^", `[]`: "Unclosed character class near index 1\n[]\n ^",
 		`[^]`: "Unclosed character class near index 2\n[^]\n  ^", `[[`: "Unclosed character class near index 1\n[[\n ^", `ä[`: "Unclosed character class near index 1\nä[\n ^",
 		`a(b`: "Unclosed group near index 3\na(b", `(?:`: "Unclosed group near index 3\n(?:", `a)`: "Unmatched closing ')' near index 0\na)\n^", `)`: "Unmatched closing ')'\n)",
-		`a**`: "Dangling meta character '*' near index 2\na**\n  ^", `?`: "Dangling meta character '?' near index 0\n?\n^", `{`: "Illegal repetition\n{", `a{`: "Illegal repetition near index 2\na{",
+		`a**`: "Dangling meta character '*' near index 2\na**\n  ^", `?`: "Dangling meta character '?' near index 0\n?\n^", `{`: "Illegal repetition near index 1\n{", `a{`: "Illegal repetition near index 2\na{",
 		`x{a}`: "Illegal repetition near index 2\nx{a}\n  ^", `a{1`: "Unclosed counted closure near index 3\na{1", `a{2,1}`: "Illegal repetition range near index 5\na{2,1}\n     ^",
 		`a\`: "Unexpected internal error near index 2\na\\", `(?<x`: "named capturing group is missing trailing '>' near index 4\n(?<x", `(?z)`: "Unknown inline modifier near index 2\n(?z)\n  ^",
 	} {

@@ -100,10 +100,7 @@ func (t *translation) quantifier(atom bool) error {
 			}
 			return some
 		}
-		switch {
-		case !atom:
-			return t.problem("Illegal repetition", t.at-1)
-		case !digits():
+		if !digits() || !atom {
 			return t.problem("Illegal repetition", t.at+1)
 		}
 		least, most := t.in[t.at+1:end], ""
