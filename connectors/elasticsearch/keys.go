@@ -118,7 +118,7 @@ var (
 		connectors.Default("1000"), connectors.Between(0, 12*hour), low, connector, short, connectors.Display("Connection Timeout"))
 	readTimeout = connectors.Millis("read.timeout.ms",
 		"Time for an answer, beside a second for each MiB of the request; 0: no limit. A request out of time is repeated, with twice the time "+
-			"as before, up to 30 seconds.",
+			"as before, up to 30 seconds, and then in smaller parts.",
 		connectors.Default("3000"), connectors.Between(0, 7*day), low, connector, short, connectors.Display("Read Timeout"))
 
 	ignoreKey = connectors.Bool("key.ignore",
