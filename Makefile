@@ -30,7 +30,7 @@ demo: build ## run the whole pipeline and leave it running until Ctrl-C
 
 .PHONY: test
 test: build ## all tests, with real Kafka, Connect, HDFS and Elasticsearch (needs Java 17 and Maven)
-	@examples/stack/with-stack go test -p $(STACK_PARALLEL) -timeout 15m -tags stack $(TEST_FLAGS) ./...
+	@examples/stack/with-stack go test -p $(STACK_PARALLEL) -timeout 25m -tags stack $(TEST_FLAGS) ./...
 
 .PHONY: test-fast
 test-fast: build ## the tests that need no Java

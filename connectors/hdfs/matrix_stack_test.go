@@ -124,6 +124,7 @@ func TestStackMatrix(t *testing.T) {
 	all := 0
 	tasks := map[string][]file{} // files of each combination, in the order of their offsets
 	write := func(t *testing.T, name, ext string, dirOf func(matrixRecord) string, fits func(first, last matrixRecord, n int) bool, sets ...map[string]string) {
+		t.Helper()
 		t.Parallel()
 		h, root := newWebHDFS(t, s), uniqueRoot(t)
 		set := map[string]string{"store.url": s.HDFSURL() + root, "sluice.hdfs.user": superuser(t)}

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -46,7 +47,7 @@ func TestStackTakeOver(t *testing.T) {
 		{temp(3), 30, 39},       // the log ends before it is committed
 		{"!" + temp(4), 40, 44}, // is being written
 	} {
-		args = append(args, f.name, fmt.Sprint(f.first), fmt.Sprint(f.last))
+		args = append(args, f.name, strconv.Itoa(f.first), strconv.Itoa(f.last))
 	}
 	cmd := exec.CommandContext(t.Context(), "java", args...)
 	cmd.Env = append(os.Environ(), "HADOOP_USER_NAME="+superuser(t))

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/user"
 	"path"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -67,7 +68,7 @@ func loopHDFS(ctx context.Context, o options, s *stack.Stack, services family, w
 				return err
 			}
 			for n := range o.files(i, w) {
-				if err := writeOne(ctx, c, path.Join(dir, fmt.Sprint(n)), content, o.replication); err != nil {
+				if err := writeOne(ctx, c, path.Join(dir, strconv.Itoa(n)), content, o.replication); err != nil {
 					return err
 				}
 			}

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -44,7 +45,7 @@ func TestCompactionUnderKills(t *testing.T) {
 					return nil
 				}
 			}
-			return fmt.Errorf("no merge is under way")
+			return errors.New("no merge is under way")
 		})
 		time.Sleep(time.Duration(rng.IntN(20)) * time.Millisecond) // so that it is another step of the merge each time
 		for _, j := range journals(s.WebHDFSURL(), topic, tasks) {

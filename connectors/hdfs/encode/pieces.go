@@ -2,6 +2,7 @@ package encode
 
 import (
 	"io"
+	"slices"
 	"sync"
 )
 
@@ -112,9 +113,9 @@ func (p *pieces) Write(b []byte) (int, error) {
 // all is the content; nil where there is none.
 func (p *pieces) all() Bytes {
 	if len(p.last) == 0 {
-		return p.full[:len(p.full):len(p.full)]
+		return slices.Clip(p.full)
 	}
-	return append(p.full[:len(p.full):len(p.full)], p.last)
+	return append(slices.Clip(p.full), p.last)
 }
 
 // take gives the content and begins an empty one. The bytes stay as they are until the next call of room, Write or reset.
