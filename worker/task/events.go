@@ -239,5 +239,12 @@ func (r *run) notice(ev kafka.Event) {
 		r.kafkaError(e)
 	case *kafka.Stats:
 		r.stats(e.String())
+	case *kafka.Message: // not where it should come; whatever is behind it comes the same way
+		if err := e.TopicPartition.Error; err != nil {
+			r.kafkaError(err)
+			return
+		}
+		r.fail(connectors.Retriable("reading records", errors.New("the Kafka client gave a record to the consumer, and not to its reader"),
+			"the consumer is made anew").At(connectors.Partition{Topic: *e.TopicPartition.Topic, ID: e.TopicPartition.Partition}, int64(e.TopicPartition.Offset)))
 	}
 }
