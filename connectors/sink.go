@@ -42,14 +42,17 @@ type Writer interface {
 	Close(ctx context.Context) error
 }
 
-// Ack is how a writer reports its progress. Its methods may be called from any goroutine, never block for long, and are
-// valid from the start of Open until the writer's Close returns.
+// Ack is how a writer reports its progress. Its methods may be called from any goroutine, never block for long (but for Settled),
+// and are valid from the start of Open until the writer's Close returns.
 type Ack interface {
 	// Durable reports that every record below next is stored for good or rejected.
 	Durable(next int64)
 	// Reject reports that the record at offset cannot be stored, ever. It goes to the dead letter queue, or stops the task
 	// where errors.tolerance is none. err says why; its Code is CodeBadRecord.
 	Reject(offset int64, err error)
+	// Settled waits until all that was rejected so far is dealt with: its dead letters are in Kafka. It is for sinks that resume by their
+	// own truth: before that moves beyond a rejected record, which nobody reads again from then on. Its error is that of ctx.
+	Settled(ctx context.Context) error
 	// Trouble shows err to the operator while the writer is busy retrying on its own; nil says that it is over.
 	Trouble(err error)
 }

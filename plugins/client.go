@@ -53,7 +53,7 @@ func (c *Client) StartTask(ctx context.Context, spec TaskSpec) (*Task, error) {
 	defer cancel()
 	r, err := c.rpc.StartTask(ctx, &protocol.StartTaskRequest{
 		Connector: spec.Connector, Task: int32(spec.Task), Config: spec.Config,
-		Keys: protocol.Payload(spec.Records.Key), Values: protocol.Payload(spec.Records.Value), CreditBytes: spec.CreditBytes,
+		Keys: protocol.Payload(spec.Records.Key), Values: protocol.Payload(spec.Records.Value), CreditBytes: spec.CreditBytes, Settles: true,
 	})
 	if err == nil {
 		err = errOf(r.GetError())
@@ -75,7 +75,7 @@ func (c *Client) StartTask(ctx context.Context, spec TaskSpec) (*Task, error) {
 	return t, nil
 }
 
-// Task is a task in a plugin. Open, Send and Close are called by one goroutine, Recv by another one.
+// Task is a task in a plugin. Open, Send, Settle and Close are called by one goroutine, Recv by another one.
 type Task struct {
 	rpc    protocol.SinkClient
 	id     int32
@@ -105,6 +105,11 @@ func (t *Task) Send(id uint32, c connectors.Columns, size int64) error {
 // Close ends an opening; Closed is the answer.
 func (t *Task) Close(id uint32) error {
 	return t.send("closing a partition", &protocol.ToPlugin{Message: &protocol.ToPlugin_Close{Close: &protocol.Close{Id: id}}})
+}
+
+// Settle says that all records below next that were rejected are dealt with.
+func (t *Task) Settle(id uint32, next int64) error {
+	return t.send("settling rejected records", &protocol.ToPlugin{Message: &protocol.ToPlugin_Settled{Settled: &protocol.Settled{Id: id, Next: next}}})
 }
 
 func (t *Task) send(op string, m *protocol.ToPlugin) error { return sendError(op, t.stream.Send(m)) }

@@ -37,6 +37,10 @@ type opening struct {
 	over    bool // Close has returned: nothing more is reported
 	next    int64
 	wake    chan struct{}
+
+	rejected int64         // behind the last record that was rejected
+	settled  int64         // what is below it is settled, where it was rejected
+	settling chan struct{} // closed and replaced when settled has moved
 }
 
 // command is a batch, or a flush when done is set.
@@ -50,7 +54,7 @@ var _ connectors.Ack = (*opening)(nil)
 func newOpening(t *serverTask, m *protocol.Open) *opening {
 	o := &opening{
 		id: m.GetId(), partition: connectors.Partition{Topic: m.GetTopic(), ID: m.GetPartition()}, committed: m.GetCommitted(),
-		task: t, wake: make(chan struct{}, 1), next: -1,
+		task: t, wake: make(chan struct{}, 1), settling: make(chan struct{}), next: -1,
 	}
 	o.ctx, o.cancel = context.WithCancel(t.ctx)
 	return o
@@ -247,7 +251,37 @@ func (o *opening) Reject(offset int64, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if !o.over {
+		o.rejected = max(o.rejected, offset+1)
 		o.task.out.rejected(o.id, offset, err)
+	}
+}
+
+// Settled implements connectors.Ack.
+func (o *opening) Settled(ctx context.Context) error {
+	o.mu.Lock()
+	wanted := o.rejected
+	for o.settled < wanted && o.task.settles {
+		moved := o.settling
+		o.mu.Unlock()
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		o.mu.Lock()
+	}
+	o.mu.Unlock()
+	return nil
+}
+
+// settle notes that what was rejected below next is settled.
+func (o *opening) settle(next int64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if next > o.settled {
+		o.settled = next
+		close(o.settling)
+		o.settling = make(chan struct{})
 	}
 }
 

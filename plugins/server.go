@@ -247,6 +247,7 @@ func (s *server) remove(t *serverTask) {
 // serverTask is a task in this process.
 type serverTask struct {
 	id       int32
+	settles  bool // the worker says what became of rejected records
 	rt       *taskRuntime
 	sink     connectors.Task // set once, under the server's lock
 	out      *outbox
@@ -262,7 +263,7 @@ type serverTask struct {
 
 func newServerTask(s *server, req *protocol.StartTaskRequest) *serverTask {
 	t := &serverTask{
-		id: req.GetTask(), out: newOutbox(), openings: map[uint32]*opening{},
+		id: req.GetTask(), settles: req.GetSettles(), out: newOutbox(), openings: map[uint32]*opening{},
 		rt: &taskRuntime{
 			connector: req.GetConnector(), task: int(req.GetTask()),
 			records: connectors.Format{Key: connectors.Payload(req.GetKeys()), Value: connectors.Payload(req.GetValues())},
@@ -319,6 +320,10 @@ func (t *serverTask) receive(stream grpc.BidiStreamingServer[protocol.ToPlugin, 
 		case *protocol.ToPlugin_Close:
 			if o := t.opening(m.Close.GetId()); o != nil {
 				o.close()
+			}
+		case *protocol.ToPlugin_Settled:
+			if o := t.opening(m.Settled.GetId()); o != nil {
+				o.settle(m.Settled.GetNext())
 			}
 		}
 	}

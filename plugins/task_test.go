@@ -74,6 +74,62 @@ func TestOrderOfEvents(t *testing.T) {
 	}
 }
 
+// What was rejected is waited for until the worker says that it is settled; a worker that never does so is not.
+func TestSettled(t *testing.T) {
+	f := &fakeSink{write: func(ctx context.Context, ack connectors.Ack, b *connectors.Batch) error {
+		if err := ack.Settled(ctx); err != nil { // nothing was rejected, or all is settled
+			return err
+		}
+		ack.Reject(b.Last(), connectors.BadRecord(b.Partition(), b.Last(), errors.New("last")))
+		if err := ack.Settled(ctx); err != nil {
+			return err
+		}
+		ack.Durable(b.Last() + 1)
+		return nil
+	}}
+	c, impl := serve(t, f)
+	task, e := begin(t, c, 0)
+	open(t, task, 1, p0)
+	for _, step := range []struct{ first, early, settled int64 }{{0, 9, 10}, {10, 15, 25}} {
+		send(t, task, 1, step.first, 10)
+		until(e, "rejected", func(r Rejected) bool { return r.Offset == step.first+9 })
+		if err := task.Settle(1, step.early); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "the worker's word", func() bool {
+			o := impl.task(0).opening(1)
+			o.mu.Lock()
+			defer o.mu.Unlock()
+			return o.settled == step.early
+		})
+		for _, ev := range e.all() {
+			if d, is := ev.(Durable); is && d.Next > step.first {
+				t.Errorf("%+v before it is settled", d)
+			}
+		}
+		if err := task.Settle(1, step.settled); err != nil {
+			t.Fatal(err)
+		}
+		until(e, "durable", func(d Durable) bool { return d.Next == step.first+10 })
+	}
+	t.Run("by a worker that does not say it", func(t *testing.T) {
+		o := newOpening(newServerTask(impl, &protocol.StartTaskRequest{}), &protocol.Open{})
+		defer o.cancel()
+		o.Reject(3, errors.New("no"))
+		if err := o.Settled(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("until the writer is closed", func(t *testing.T) {
+		o := newOpening(newServerTask(impl, &protocol.StartTaskRequest{Settles: true}), &protocol.Open{})
+		o.Reject(3, errors.New("no"))
+		o.cancel()
+		if err := o.Settled(o.ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("error %v", err)
+		}
+	})
+}
+
 func TestSlowPartitionDelaysNoOther(t *testing.T) {
 	gate := make(chan struct{})
 	f := &fakeSink{write: func(ctx context.Context, ack connectors.Ack, b *connectors.Batch) error {

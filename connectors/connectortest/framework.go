@@ -117,6 +117,9 @@ func (a *acks) Reject(offset int64, err error) {
 	a.rejected[offset] = err
 }
 
+// Settled implements connectors.Ack.
+func (*acks) Settled(context.Context) error { return nil }
+
 // Trouble implements connectors.Ack.
 func (a *acks) Trouble(err error) {
 	a.mu.Lock()

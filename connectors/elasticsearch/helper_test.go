@@ -103,6 +103,8 @@ func (a *fakeAck) Reject(offset int64, err error) {
 	tell(a.changed)
 }
 
+func (*fakeAck) Settled(context.Context) error { return nil }
+
 func (a *fakeAck) Trouble(err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -47,6 +47,8 @@ func (a *acks) Durable(next int64) { a.mu.Lock(); a.durable = next; a.mu.Unlock(
 func (*acks) Reject(int64, error)  {}
 func (*acks) Trouble(error)        {}
 
+func (*acks) Settled(context.Context) error { return nil }
+
 func (a *acks) reported() int64 {
 	a.mu.Lock()
 	defer a.mu.Unlock()

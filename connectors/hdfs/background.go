@@ -37,7 +37,10 @@ func (w *writer) commit(ctx context.Context) error {
 // fly makes a tranche durable.
 func (w *writer) fly(f *flight, t *tranche) {
 	defer close(f.done)
-	f.err = w.retry(w.ctx, t.first(), func() error { return w.store.commit(w.ctx, t) })
+	// What was rejected among these records is not read again once they are committed.
+	if f.err = w.ack.Settled(w.ctx); f.err == nil {
+		f.err = w.retry(w.ctx, t.first(), func() error { return w.store.commit(w.ctx, t) })
+	}
 	bytes := int64(0)
 	for _, o := range t.files {
 		bytes += o.temp.size

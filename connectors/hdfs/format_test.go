@@ -56,6 +56,39 @@ func TestNullValues(t *testing.T) {
 	}
 }
 
+// A file moves the offset from which the next writer resumes beyond what was rejected: it waits for the dead letters.
+func TestCommitWaitsForDeadLetters(t *testing.T) {
+	b := overModel(t, map[string]string{"flush.size": "2"})
+	a := newAcks()
+	a.settled = make(chan struct{})
+	w := openAt(t, b.task, -1, a)
+	if err := w.Write(t.Context(), values(0, []byte("a"), nil, []byte("b"))); err != nil {
+		t.Fatal(err)
+	}
+	if !w.flying() {
+		t.Error("no commit waits")
+	}
+	b.expectFiles(t)
+	close(a.settled)
+	if err := settle(w); err != nil {
+		t.Fatal(err)
+	}
+	b.expectFiles(t, b.span(0, 2))
+	shut(t, w)
+
+	a = newAcks()
+	a.settled = make(chan struct{})
+	w = openAt(t, newTaskOf(t, b.task), 0, a)
+	if w.Resume() != 3 {
+		t.Errorf("resumes at %d", w.Resume())
+	}
+	if err := w.Write(t.Context(), values(3, []byte("c"), []byte("d"), nil)); err != nil {
+		t.Fatal(err)
+	}
+	shut(t, w) // in time, though nobody ever settles
+	b.expectFiles(t, b.span(0, 2))
+}
+
 // Rejected records alone move the durable offset at once; behind records that wait they move it with their file.
 func TestDurableAroundRejected(t *testing.T) {
 	b := overModel(t, map[string]string{"flush.size": "2"})

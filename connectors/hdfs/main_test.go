@@ -45,6 +45,7 @@ type acks struct {
 	trouble  error
 	troubles int
 	changed  chan struct{}
+	settled  chan struct{} // closed: rejected records are dealt with; nil: they are at once
 }
 
 func newAcks() *acks { return &acks{durable: -1, changed: make(chan struct{}, 1)} }
@@ -61,6 +62,18 @@ func (a *acks) Reject(offset int64, _ error) {
 	a.rejected = append(a.rejected, offset)
 	a.mu.Unlock()
 	a.signal()
+}
+
+func (a *acks) Settled(ctx context.Context) error {
+	if a.settled == nil {
+		return nil
+	}
+	select {
+	case <-a.settled:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func (a *acks) Trouble(err error) {

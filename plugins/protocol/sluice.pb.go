@@ -757,6 +757,7 @@ type StartTaskRequest struct {
 	Keys          Payload                `protobuf:"varint,4,opt,name=keys,proto3,enum=sluice.v1.Payload" json:"keys,omitempty"`
 	Values        Payload                `protobuf:"varint,5,opt,name=values,proto3,enum=sluice.v1.Payload" json:"values,omitempty"`
 	CreditBytes   int64                  `protobuf:"varint,6,opt,name=credit_bytes,json=creditBytes,proto3" json:"credit_bytes,omitempty"`
+	Settles       bool                   `protobuf:"varint,7,opt,name=settles,proto3" json:"settles,omitempty"` // the worker sends Settled; one that does not is not waited for
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -831,6 +832,13 @@ func (x *StartTaskRequest) GetCreditBytes() int64 {
 		return x.CreditBytes
 	}
 	return 0
+}
+
+func (x *StartTaskRequest) GetSettles() bool {
+	if x != nil {
+		return x.Settles
+	}
+	return false
 }
 
 type StartTaskResponse struct {
@@ -1061,6 +1069,7 @@ type ToPlugin struct {
 	//	*ToPlugin_Open
 	//	*ToPlugin_Batch
 	//	*ToPlugin_Close
+	//	*ToPlugin_Settled
 	Message       isToPlugin_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1139,6 +1148,15 @@ func (x *ToPlugin) GetClose() *Close {
 	return nil
 }
 
+func (x *ToPlugin) GetSettled() *Settled {
+	if x != nil {
+		if x, ok := x.Message.(*ToPlugin_Settled); ok {
+			return x.Settled
+		}
+	}
+	return nil
+}
+
 type isToPlugin_Message interface {
 	isToPlugin_Message()
 }
@@ -1159,6 +1177,10 @@ type ToPlugin_Close struct {
 	Close *Close `protobuf:"bytes,4,opt,name=close,proto3,oneof"`
 }
 
+type ToPlugin_Settled struct {
+	Settled *Settled `protobuf:"bytes,5,opt,name=settled,proto3,oneof"`
+}
+
 func (*ToPlugin_Hello) isToPlugin_Message() {}
 
 func (*ToPlugin_Open) isToPlugin_Message() {}
@@ -1166,6 +1188,8 @@ func (*ToPlugin_Open) isToPlugin_Message() {}
 func (*ToPlugin_Batch) isToPlugin_Message() {}
 
 func (*ToPlugin_Close) isToPlugin_Message() {}
+
+func (*ToPlugin_Settled) isToPlugin_Message() {}
 
 type FromPlugin struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1993,6 +2017,59 @@ func (x *Close) GetId() uint32 {
 	return 0
 }
 
+// Settled says that all records below next that were rejected are dealt with: their dead letters are in Kafka, where there are any.
+type Settled struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint32                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	Next          int64                  `protobuf:"varint,2,opt,name=next,proto3" json:"next,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Settled) Reset() {
+	*x = Settled{}
+	mi := &file_sluice_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Settled) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Settled) ProtoMessage() {}
+
+func (x *Settled) ProtoReflect() protoreflect.Message {
+	mi := &file_sluice_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Settled.ProtoReflect.Descriptor instead.
+func (*Settled) Descriptor() ([]byte, []int) {
+	return file_sluice_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *Settled) GetId() uint32 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *Settled) GetNext() int64 {
+	if x != nil {
+		return x.Next
+	}
+	return 0
+}
+
 type Closed struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            uint32                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -2003,7 +2080,7 @@ type Closed struct {
 
 func (x *Closed) Reset() {
 	*x = Closed{}
-	mi := &file_sluice_proto_msgTypes[26]
+	mi := &file_sluice_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2015,7 +2092,7 @@ func (x *Closed) String() string {
 func (*Closed) ProtoMessage() {}
 
 func (x *Closed) ProtoReflect() protoreflect.Message {
-	mi := &file_sluice_proto_msgTypes[26]
+	mi := &file_sluice_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2028,7 +2105,7 @@ func (x *Closed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Closed.ProtoReflect.Descriptor instead.
 func (*Closed) Descriptor() ([]byte, []int) {
-	return file_sluice_proto_rawDescGZIP(), []int{26}
+	return file_sluice_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Closed) GetId() uint32 {
@@ -2055,7 +2132,7 @@ type Metrics struct {
 
 func (x *Metrics) Reset() {
 	*x = Metrics{}
-	mi := &file_sluice_proto_msgTypes[27]
+	mi := &file_sluice_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2067,7 +2144,7 @@ func (x *Metrics) String() string {
 func (*Metrics) ProtoMessage() {}
 
 func (x *Metrics) ProtoReflect() protoreflect.Message {
-	mi := &file_sluice_proto_msgTypes[27]
+	mi := &file_sluice_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2080,7 +2157,7 @@ func (x *Metrics) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Metrics.ProtoReflect.Descriptor instead.
 func (*Metrics) Descriptor() ([]byte, []int) {
-	return file_sluice_proto_rawDescGZIP(), []int{27}
+	return file_sluice_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Metrics) GetMetrics() []*Metric {
@@ -2102,7 +2179,7 @@ type Metric struct {
 
 func (x *Metric) Reset() {
 	*x = Metric{}
-	mi := &file_sluice_proto_msgTypes[28]
+	mi := &file_sluice_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2114,7 +2191,7 @@ func (x *Metric) String() string {
 func (*Metric) ProtoMessage() {}
 
 func (x *Metric) ProtoReflect() protoreflect.Message {
-	mi := &file_sluice_proto_msgTypes[28]
+	mi := &file_sluice_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2127,7 +2204,7 @@ func (x *Metric) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Metric.ProtoReflect.Descriptor instead.
 func (*Metric) Descriptor() ([]byte, []int) {
-	return file_sluice_proto_rawDescGZIP(), []int{28}
+	return file_sluice_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Metric) GetName() string {
@@ -2220,14 +2297,15 @@ const file_sluice_proto_rawDesc = "" +
 	"\vrecommended\x18\x03 \x03(\tR\vrecommended\x12\x16\n" +
 	"\x06errors\x18\x04 \x03(\tR\x06errors\x12\x18\n" +
 	"\avisible\x18\x05 \x01(\bR\avisibleB\b\n" +
-	"\x06_value\"\xb7\x02\n" +
+	"\x06_value\"\xd1\x02\n" +
 	"\x10StartTaskRequest\x12\x1c\n" +
 	"\tconnector\x18\x01 \x01(\tR\tconnector\x12\x12\n" +
 	"\x04task\x18\x02 \x01(\x05R\x04task\x12?\n" +
 	"\x06config\x18\x03 \x03(\v2'.sluice.v1.StartTaskRequest.ConfigEntryR\x06config\x12&\n" +
 	"\x04keys\x18\x04 \x01(\x0e2\x12.sluice.v1.PayloadR\x04keys\x12*\n" +
 	"\x06values\x18\x05 \x01(\x0e2\x12.sluice.v1.PayloadR\x06values\x12!\n" +
-	"\fcredit_bytes\x18\x06 \x01(\x03R\vcreditBytes\x1a9\n" +
+	"\fcredit_bytes\x18\x06 \x01(\x03R\vcreditBytes\x12\x18\n" +
+	"\asettles\x18\a \x01(\bR\asettles\x1a9\n" +
 	"\vConfigEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\";\n" +
@@ -2240,12 +2318,13 @@ const file_sluice_proto_rawDesc = "" +
 	"\x0fStopTaskRequest\x12\x12\n" +
 	"\x04task\x18\x01 \x01(\x05R\x04task\":\n" +
 	"\x10StopTaskResponse\x12&\n" +
-	"\x05error\x18\x01 \x01(\v2\x10.sluice.v1.ErrorR\x05error\"\xba\x01\n" +
+	"\x05error\x18\x01 \x01(\v2\x10.sluice.v1.ErrorR\x05error\"\xea\x01\n" +
 	"\bToPlugin\x12(\n" +
 	"\x05hello\x18\x01 \x01(\v2\x10.sluice.v1.HelloH\x00R\x05hello\x12%\n" +
 	"\x04open\x18\x02 \x01(\v2\x0f.sluice.v1.OpenH\x00R\x04open\x12(\n" +
 	"\x05batch\x18\x03 \x01(\v2\x10.sluice.v1.BatchH\x00R\x05batch\x12(\n" +
-	"\x05close\x18\x04 \x01(\v2\x10.sluice.v1.CloseH\x00R\x05closeB\t\n" +
+	"\x05close\x18\x04 \x01(\v2\x10.sluice.v1.CloseH\x00R\x05close\x12.\n" +
+	"\asettled\x18\x05 \x01(\v2\x12.sluice.v1.SettledH\x00R\asettledB\t\n" +
 	"\amessage\"\x8b\x03\n" +
 	"\n" +
 	"FromPlugin\x12+\n" +
@@ -2306,7 +2385,10 @@ const file_sluice_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\rR\x02id\x12&\n" +
 	"\x05error\x18\x02 \x01(\v2\x10.sluice.v1.ErrorR\x05error\"\x17\n" +
 	"\x05Close\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\rR\x02id\"@\n" +
+	"\x02id\x18\x01 \x01(\rR\x02id\"-\n" +
+	"\aSettled\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\rR\x02id\x12\x12\n" +
+	"\x04next\x18\x02 \x01(\x03R\x04next\"@\n" +
 	"\x06Closed\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\rR\x02id\x12&\n" +
 	"\x05error\x18\x02 \x01(\v2\x10.sluice.v1.ErrorR\x05error\"6\n" +
@@ -2351,7 +2433,7 @@ func file_sluice_proto_rawDescGZIP() []byte {
 }
 
 var file_sluice_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_sluice_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
+var file_sluice_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
 var file_sluice_proto_goTypes = []any{
 	(Code)(0),                 // 0: sluice.v1.Code
 	(Payload)(0),              // 1: sluice.v1.Payload
@@ -2381,11 +2463,12 @@ var file_sluice_proto_goTypes = []any{
 	(*Trouble)(nil),           // 25: sluice.v1.Trouble
 	(*Failed)(nil),            // 26: sluice.v1.Failed
 	(*Close)(nil),             // 27: sluice.v1.Close
-	(*Closed)(nil),            // 28: sluice.v1.Closed
-	(*Metrics)(nil),           // 29: sluice.v1.Metrics
-	(*Metric)(nil),            // 30: sluice.v1.Metric
-	nil,                       // 31: sluice.v1.ValidateRequest.ConfigEntry
-	nil,                       // 32: sluice.v1.StartTaskRequest.ConfigEntry
+	(*Settled)(nil),           // 28: sluice.v1.Settled
+	(*Closed)(nil),            // 29: sluice.v1.Closed
+	(*Metrics)(nil),           // 30: sluice.v1.Metrics
+	(*Metric)(nil),            // 31: sluice.v1.Metric
+	nil,                       // 32: sluice.v1.ValidateRequest.ConfigEntry
+	nil,                       // 33: sluice.v1.StartTaskRequest.ConfigEntry
 }
 var file_sluice_proto_depIdxs = []int32{
 	0,  // 0: sluice.v1.Error.code:type_name -> sluice.v1.Code
@@ -2393,9 +2476,9 @@ var file_sluice_proto_depIdxs = []int32{
 	6,  // 2: sluice.v1.DescribeResponse.config:type_name -> sluice.v1.ConfigKey
 	1,  // 3: sluice.v1.DescribeResponse.values:type_name -> sluice.v1.Payload
 	1,  // 4: sluice.v1.DescribeResponse.keys:type_name -> sluice.v1.Payload
-	31, // 5: sluice.v1.ValidateRequest.config:type_name -> sluice.v1.ValidateRequest.ConfigEntry
+	32, // 5: sluice.v1.ValidateRequest.config:type_name -> sluice.v1.ValidateRequest.ConfigEntry
 	9,  // 6: sluice.v1.ValidateResponse.values:type_name -> sluice.v1.ConfigValue
-	32, // 7: sluice.v1.StartTaskRequest.config:type_name -> sluice.v1.StartTaskRequest.ConfigEntry
+	33, // 7: sluice.v1.StartTaskRequest.config:type_name -> sluice.v1.StartTaskRequest.ConfigEntry
 	1,  // 8: sluice.v1.StartTaskRequest.keys:type_name -> sluice.v1.Payload
 	1,  // 9: sluice.v1.StartTaskRequest.values:type_name -> sluice.v1.Payload
 	2,  // 10: sluice.v1.StartTaskResponse.error:type_name -> sluice.v1.Error
@@ -2405,36 +2488,37 @@ var file_sluice_proto_depIdxs = []int32{
 	19, // 14: sluice.v1.ToPlugin.open:type_name -> sluice.v1.Open
 	21, // 15: sluice.v1.ToPlugin.batch:type_name -> sluice.v1.Batch
 	27, // 16: sluice.v1.ToPlugin.close:type_name -> sluice.v1.Close
-	20, // 17: sluice.v1.FromPlugin.opened:type_name -> sluice.v1.Opened
-	22, // 18: sluice.v1.FromPlugin.taken:type_name -> sluice.v1.Taken
-	23, // 19: sluice.v1.FromPlugin.durable:type_name -> sluice.v1.Durable
-	24, // 20: sluice.v1.FromPlugin.rejected:type_name -> sluice.v1.Rejected
-	25, // 21: sluice.v1.FromPlugin.trouble:type_name -> sluice.v1.Trouble
-	26, // 22: sluice.v1.FromPlugin.failed:type_name -> sluice.v1.Failed
-	28, // 23: sluice.v1.FromPlugin.closed:type_name -> sluice.v1.Closed
-	29, // 24: sluice.v1.FromPlugin.metrics:type_name -> sluice.v1.Metrics
-	2,  // 25: sluice.v1.Rejected.error:type_name -> sluice.v1.Error
-	2,  // 26: sluice.v1.Trouble.error:type_name -> sluice.v1.Error
-	2,  // 27: sluice.v1.Failed.error:type_name -> sluice.v1.Error
-	2,  // 28: sluice.v1.Closed.error:type_name -> sluice.v1.Error
-	30, // 29: sluice.v1.Metrics.metrics:type_name -> sluice.v1.Metric
-	3,  // 30: sluice.v1.Sink.Describe:input_type -> sluice.v1.DescribeRequest
-	7,  // 31: sluice.v1.Sink.Validate:input_type -> sluice.v1.ValidateRequest
-	10, // 32: sluice.v1.Sink.StartTask:input_type -> sluice.v1.StartTaskRequest
-	16, // 33: sluice.v1.Sink.Records:input_type -> sluice.v1.ToPlugin
-	12, // 34: sluice.v1.Sink.Flush:input_type -> sluice.v1.FlushRequest
-	14, // 35: sluice.v1.Sink.StopTask:input_type -> sluice.v1.StopTaskRequest
-	4,  // 36: sluice.v1.Sink.Describe:output_type -> sluice.v1.DescribeResponse
-	8,  // 37: sluice.v1.Sink.Validate:output_type -> sluice.v1.ValidateResponse
-	11, // 38: sluice.v1.Sink.StartTask:output_type -> sluice.v1.StartTaskResponse
-	17, // 39: sluice.v1.Sink.Records:output_type -> sluice.v1.FromPlugin
-	13, // 40: sluice.v1.Sink.Flush:output_type -> sluice.v1.FlushResponse
-	15, // 41: sluice.v1.Sink.StopTask:output_type -> sluice.v1.StopTaskResponse
-	36, // [36:42] is the sub-list for method output_type
-	30, // [30:36] is the sub-list for method input_type
-	30, // [30:30] is the sub-list for extension type_name
-	30, // [30:30] is the sub-list for extension extendee
-	0,  // [0:30] is the sub-list for field type_name
+	28, // 17: sluice.v1.ToPlugin.settled:type_name -> sluice.v1.Settled
+	20, // 18: sluice.v1.FromPlugin.opened:type_name -> sluice.v1.Opened
+	22, // 19: sluice.v1.FromPlugin.taken:type_name -> sluice.v1.Taken
+	23, // 20: sluice.v1.FromPlugin.durable:type_name -> sluice.v1.Durable
+	24, // 21: sluice.v1.FromPlugin.rejected:type_name -> sluice.v1.Rejected
+	25, // 22: sluice.v1.FromPlugin.trouble:type_name -> sluice.v1.Trouble
+	26, // 23: sluice.v1.FromPlugin.failed:type_name -> sluice.v1.Failed
+	29, // 24: sluice.v1.FromPlugin.closed:type_name -> sluice.v1.Closed
+	30, // 25: sluice.v1.FromPlugin.metrics:type_name -> sluice.v1.Metrics
+	2,  // 26: sluice.v1.Rejected.error:type_name -> sluice.v1.Error
+	2,  // 27: sluice.v1.Trouble.error:type_name -> sluice.v1.Error
+	2,  // 28: sluice.v1.Failed.error:type_name -> sluice.v1.Error
+	2,  // 29: sluice.v1.Closed.error:type_name -> sluice.v1.Error
+	31, // 30: sluice.v1.Metrics.metrics:type_name -> sluice.v1.Metric
+	3,  // 31: sluice.v1.Sink.Describe:input_type -> sluice.v1.DescribeRequest
+	7,  // 32: sluice.v1.Sink.Validate:input_type -> sluice.v1.ValidateRequest
+	10, // 33: sluice.v1.Sink.StartTask:input_type -> sluice.v1.StartTaskRequest
+	16, // 34: sluice.v1.Sink.Records:input_type -> sluice.v1.ToPlugin
+	12, // 35: sluice.v1.Sink.Flush:input_type -> sluice.v1.FlushRequest
+	14, // 36: sluice.v1.Sink.StopTask:input_type -> sluice.v1.StopTaskRequest
+	4,  // 37: sluice.v1.Sink.Describe:output_type -> sluice.v1.DescribeResponse
+	8,  // 38: sluice.v1.Sink.Validate:output_type -> sluice.v1.ValidateResponse
+	11, // 39: sluice.v1.Sink.StartTask:output_type -> sluice.v1.StartTaskResponse
+	17, // 40: sluice.v1.Sink.Records:output_type -> sluice.v1.FromPlugin
+	13, // 41: sluice.v1.Sink.Flush:output_type -> sluice.v1.FlushResponse
+	15, // 42: sluice.v1.Sink.StopTask:output_type -> sluice.v1.StopTaskResponse
+	37, // [37:43] is the sub-list for method output_type
+	31, // [31:37] is the sub-list for method input_type
+	31, // [31:31] is the sub-list for extension type_name
+	31, // [31:31] is the sub-list for extension extendee
+	0,  // [0:31] is the sub-list for field type_name
 }
 
 func init() { file_sluice_proto_init() }
@@ -2449,6 +2533,7 @@ func file_sluice_proto_init() {
 		(*ToPlugin_Open)(nil),
 		(*ToPlugin_Batch)(nil),
 		(*ToPlugin_Close)(nil),
+		(*ToPlugin_Settled)(nil),
 	}
 	file_sluice_proto_msgTypes[15].OneofWrappers = []any{
 		(*FromPlugin_Opened)(nil),
@@ -2466,7 +2551,7 @@ func file_sluice_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_sluice_proto_rawDesc), len(file_sluice_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   31,
+			NumMessages:   32,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

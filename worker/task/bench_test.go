@@ -80,6 +80,8 @@ func (s *sinkhole) Send(id uint32, c connectors.Columns, size int64) error {
 	return nil
 }
 
+func (*sinkhole) Settle(uint32, int64) error { return nil }
+
 func (s *sinkhole) Close(id uint32) error { s.events <- plugins.Closed{ID: id}; return nil }
 
 func (s *sinkhole) Recv() (plugins.Event, error) {

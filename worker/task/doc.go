@@ -29,7 +29,10 @@
 //  7. No partition stays without a task: one that the group has given to nobody, because a member came back that has forgotten
 //     to hand it over, is noticed by a member that has just joined, within seconds.
 //  8. Whatever the task waits for longer than ten seconds, its status says so.
-//  9. Nothing is allocated or locked for a record, beyond what the Kafka client does for its message.
+//  9. A record that cannot be processed is a dead letter in Kafka before the sink can move beyond it: the plugin gets nothing that
+//     comes after one that it did not get, and is told when all that it rejected are acknowledged. A sink that resumes where it left off, and
+//     not at the committed offset, would otherwise pass over it for ever.
+//  10. Nothing is allocated or locked for a record, beyond what the Kafka client does for its message.
 //
 // # Neighbours
 //

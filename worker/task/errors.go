@@ -27,6 +27,9 @@ func (r *run) unfit(p *partition, m *fetch.Record, cause deadletter.Cause) {
 		p.held = m.Keep()
 		return
 	}
+	if r.letters != nil {
+		r.send(p) // what comes before it need not wait for its dead letter
+	}
 	if r.bad(p, m.Offset, m, cause) {
 		r.pass(p, m.Offset)
 	}
@@ -40,7 +43,18 @@ func (r *run) pass(p *partition, offset int64) {
 
 // rejected is for a record that the plugin cannot store.
 func (r *run) rejected(p *partition, offset int64, err *connectors.Error) {
-	r.bad(p, offset, nil, deadletter.Cause{Stage: deadletter.TaskPut, Class: deadletter.SinkTask, Err: err})
+	if r.bad(p, offset, nil, deadletter.Cause{Stage: deadletter.TaskPut, Class: deadletter.SinkTask, Err: err}) {
+		p.rejected = max(p.rejected, offset+1)
+		r.settle(p)
+	}
+}
+
+// settle tells the plugin that all that it rejected is dealt with, once that is so (invariant 9).
+func (r *run) settle(p *partition) {
+	if p.rejected > p.settled && len(p.unacknowledged) == 0 && r.byID[p.id] == p {
+		p.settled = p.rejected
+		r.link.push(command{id: p.id, settled: p.settled})
+	}
 }
 
 // bad decides what becomes of a record that cannot be processed. It is the only place that does. m is nil where the record is
@@ -51,7 +65,7 @@ func (r *run) bad(p *partition, offset int64, m *fetch.Record, cause deadletter.
 		r.cfg.Metrics.Failed()
 	}
 	r.logBad(p, offset, cause)
-	if r.letters != nil && p.await(offset) {
+	if r.letters != nil && p.await(offset, m != nil) {
 		if r.cfg.Metrics != nil {
 			r.cfg.Metrics.DeadLetter()
 		}
@@ -134,12 +148,13 @@ func (r *run) settled() {
 		p, _ := result.Letter.Owner.(*partition)
 		switch {
 		case result.Err == nil && p != nil:
-			delete(p.unacknowledged, result.Letter.Offset)
+			p.acknowledged(result.Letter.Offset)
+			r.settle(p)
 		case p != nil:
 			if r.cfg.Metrics != nil {
 				r.cfg.Metrics.DeadLetterFailed()
 			}
-			delete(p.unacknowledged, result.Letter.Offset)
+			p.acknowledged(result.Letter.Offset)
 			p.stopAt(result.Letter.Offset)
 			r.fail(result.Err)
 		default:

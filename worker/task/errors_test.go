@@ -354,7 +354,7 @@ func TestDeadLettersHoldTheCommit(t *testing.T) {
 		f := newFakePlugin(t, s)
 		f.gaps = true
 		r := start(t, cfg, f)
-		eventually(t, "records", func() bool { n, _ := s.total(); return n == 2 }, r)
+		eventually(t, "the first record", func() bool { n, _ := s.total(); return n == 1 }, r)
 		if took, err := r.stop(); err != nil || took > 4*time.Second {
 			t.Errorf("stopped after %s: %v", took, err)
 		}
@@ -368,6 +368,64 @@ func TestDeadLettersHoldTheCommit(t *testing.T) {
 			t.Errorf("dead letters %v", l)
 		}
 	})
+}
+
+// Invariant 9: a sink that resumes by its own truth must not get beyond a record whose dead letter is not written.
+func TestSinkDoesNotGetAheadOfDeadLetters(t *testing.T) {
+	for _, tc := range []struct {
+		by, value string
+		before    int64 // records at the sink while the queue refuses
+	}{{"converter", `{`, 1}, {"sink", `{"n":1}`, 3}} {
+		t.Run(tc.by, func(t *testing.T) {
+			t.Parallel()
+			b := embeddedtest.Start(t)
+			var refuse atomic.Bool
+			refuse.Store(true)
+			refuseProduce(b, &refuse)
+			embeddedtest.CreateTopic(t, b, "events", 1)
+			embeddedtest.Produce(t, b, embeddedtest.Values("events", 0, `{"n":0}`, tc.value, `{"n":2}`)...)
+			s := newStore()
+			f := newFakePlugin(t, s)
+			f.gaps = true
+			f.onBatch = func(p connectors.Partition, b *connectors.Batch) plugins.Event {
+				for _, r := range b.All() {
+					if r.Offset == 1 {
+						f.queue = append(f.queue, plugins.Rejected{ID: f.idOf(p), Offset: 1, Err: connectors.BadRecord(connectors.Partition{}, -1, errors.New("no"))})
+					}
+				}
+				return nil
+			}
+			r := start(t, tolerant(b, "events"), f)
+			eventually(t, "trouble", func() bool {
+				e, _ := r.lastTrouble()
+				return e != nil && strings.Contains(e.Error(), "writing dead letters to topic test-dead")
+			}, r)
+			if n, _ := s.total(); int64(n) != tc.before || f.settledAt(1) != 0 {
+				t.Errorf("the sink has %d records, settled is %d", n, f.settledAt(1))
+			}
+			refuse.Store(false)
+			eventually(t, "the commit", func() bool { return committed(t, b, tp("events", 0)) == 3 }, r)
+			if tc.by == "sink" {
+				eventually(t, "word of the rejected record", func() bool { return f.settledAt(1) == 2 }, r)
+			}
+			if _, err := r.stop(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// Without a dead letter queue there is nothing to wait for.
+func TestRejectedRecordsWithoutDeadLettersAreSettled(t *testing.T) {
+	b := embeddedtest.Start(t)
+	embeddedtest.CreateTopic(t, b, "events", 1)
+	embeddedtest.Produce(t, b, documents("events", 1, 10)...)
+	f := newFakePlugin(t, newStore())
+	rejecting(f, 7)
+	cfg := config(b, 0, "events")
+	cfg.Errors.Tolerate = true
+	r := start(t, cfg, f)
+	eventually(t, "word of the last rejected record", func() bool { return f.settledAt(1) == 8 }, r)
 }
 
 func TestDeadLetterThatCannotBeWritten(t *testing.T) {

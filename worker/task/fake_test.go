@@ -88,6 +88,7 @@ type fakePlugin struct {
 	underWay int64
 	most     int64 // most bytes under way at any time
 	batches  int
+	settled  map[uint32]int64
 	values   map[connectors.Partition][]string // kept when not nil
 	queue    []plugins.Event
 	wake     chan struct{}
@@ -118,7 +119,7 @@ func newFakePlugin(t testing.TB, s *store) *fakePlugin {
 	f := &fakePlugin{
 		t: t, store: s, credit: DefaultCreditBytes,
 		slow: map[connectors.Partition]bool{}, slowOpen: map[connectors.Partition]chan struct{}{}, hangs: map[string]bool{},
-		openings: map[uint32]*fakeOpening{}, wake: make(chan struct{}, 1), died: make(chan struct{}), stopped: make(chan struct{}),
+		openings: map[uint32]*fakeOpening{}, settled: map[uint32]int64{}, wake: make(chan struct{}, 1), died: make(chan struct{}), stopped: make(chan struct{}),
 	}
 	t.Cleanup(f.kill)
 	return f
@@ -357,6 +358,23 @@ func (f *fakePlugin) flush(id uint32) {
 	f.store.durable[o.p] = max(f.store.durable[o.p], next)
 	f.store.mu.Unlock()
 	f.emit(plugins.Durable{ID: id, Next: next})
+}
+
+func (f *fakePlugin) Settle(id uint32, next int64) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if next <= f.settled[id] || f.openings[id] == nil || f.openings[id].closed {
+		f.t.Errorf("opening %d: %d settled after %d", id, next, f.settled[id])
+	}
+	f.settled[id] = next
+	return nil
+}
+
+// settledAt is what the opening was told last.
+func (f *fakePlugin) settledAt(id uint32) int64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.settled[id]
 }
 
 func (f *fakePlugin) Close(id uint32) error {

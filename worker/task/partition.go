@@ -37,6 +37,9 @@ type partition struct {
 	paused bool          // by us, because held did not find room in time
 	again  bool          // records behind next were not wanted and have to be fetched again
 
+	rejected int64 // behind the last record that the plugin rejected
+	settled  int64 // what the plugin was told of them
+
 	next int64 // offset wanted next; -1: whatever comes first
 	tracker
 }

@@ -9,13 +9,15 @@ import (
 	"github.com/sluice-connect/sluice/plugins"
 )
 
-// Plugin is what a task needs of its plugin side. Open, Send and Close are called by one goroutine, Recv by another; all of
+// Plugin is what a task needs of its plugin side. Open, Send, Settle and Close are called by one goroutine, Recv by another; all of
 // them return when Stop has returned, or the process is gone.
 type Plugin interface {
 	// Open asks for a writer of the partition. committed is the group's offset, -1 for none.
 	Open(id uint32, p connectors.Partition, committed int64) error
 	// Send hands a batch on. Its memory is the caller's again on return.
 	Send(id uint32, c connectors.Columns, size int64) error
+	// Settle says that all records below next that the plugin rejected are dealt with.
+	Settle(id uint32, next int64) error
 	// Close ends an opening.
 	Close(id uint32) error
 	// Recv waits for the next event; io.EOF after Stop.
@@ -51,10 +53,11 @@ type event struct {
 	err error // the stream ended
 }
 
-// command is an Open, a batch (builder is set) or, with close, a Close.
+// command is an Open, a batch (builder is set), with settled a Settle or, with close, a Close.
 type command struct {
 	id        uint32
 	close     bool
+	settled   int64
 	partition connectors.Partition
 	committed int64
 	builder   *connectors.Builder
@@ -111,6 +114,8 @@ func (l *link) send() {
 			case c.builder != nil:
 				err = l.plugin.Send(c.id, c.columns, c.size)
 				l.passed(c.builder)
+			case c.settled > 0:
+				err = l.plugin.Settle(c.id, c.settled)
 			case c.close:
 				err = l.plugin.Close(c.id)
 			default:

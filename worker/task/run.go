@@ -374,7 +374,7 @@ func (r *run) send(p *partition) bool {
 	}
 	columns := p.builder.Columns()
 	size := int64(columns.Size())
-	if p.state != open || !r.link.room() || r.lettersFull() || !r.credit.take(&p.account, size) {
+	if p.state != open || !r.link.room() || r.lettersFull() || p.withheld > 0 || !r.credit.take(&p.account, size) {
 		r.unsent = true
 		return false
 	}

@@ -11,7 +11,8 @@ type tracker struct {
 	committed int64 // what the group has; -1: nothing
 	barrier   int64 // a record that failed or was not sent in the end: nothing beyond it is committed; -1: none
 
-	unacknowledged map[int64]struct{} // offsets whose dead letters Kafka does not have yet
+	unacknowledged map[int64]bool // offsets whose dead letters Kafka does not have yet; true: the plugin did not get the record
+	withheld       int            // those that it did not get
 }
 
 func newTracker() tracker {
@@ -34,17 +35,28 @@ func (t *tracker) stopAt(offset int64) {
 	}
 }
 
-// await keeps everything from offset on from being committed until the dead letter of that record is acknowledged. It is
-// false where that is so already.
-func (t *tracker) await(offset int64) bool {
+// await keeps everything from offset on from being committed until the dead letter of that record is acknowledged. withheld says
+// that the plugin did not get the record. It is false where that is so already.
+func (t *tracker) await(offset int64, withheld bool) bool {
 	if _, twice := t.unacknowledged[offset]; twice {
 		return false
 	}
 	if t.unacknowledged == nil {
-		t.unacknowledged = map[int64]struct{}{}
+		t.unacknowledged = map[int64]bool{}
 	}
-	t.unacknowledged[offset] = struct{}{}
+	t.unacknowledged[offset] = withheld
+	if withheld {
+		t.withheld++
+	}
 	return true
+}
+
+// acknowledged ends what await began.
+func (t *tracker) acknowledged(offset int64) {
+	if t.unacknowledged[offset] {
+		t.withheld--
+	}
+	delete(t.unacknowledged, offset)
 }
 
 // due is the offset to commit, and whether that is news (invariant 1). collected says that records wait to be sent.

@@ -32,7 +32,7 @@ func TestTracker(t *testing.T) {
 				collected = append(collected, next)
 				next++
 			case 1: // one that becomes a dead letter
-				tr.await(next)
+				tr.await(next, false)
 				letters[next] = false
 				tr.passed = next + 1
 				next++
@@ -60,7 +60,7 @@ func TestTracker(t *testing.T) {
 				if tr.handed {
 					offset := rapid.Int64Range(max(tr.committed, 0), max(tr.committed, tr.sent-1)).Draw(t, "rejected")
 					if _, is := sent[offset]; is && offset >= tr.committed {
-						tr.await(offset)
+						tr.await(offset, offset%2 == 0)
 						letters[offset] = false
 					}
 				}
@@ -68,7 +68,7 @@ func TestTracker(t *testing.T) {
 				if o := outstanding(); len(o) > 0 {
 					offset := rapid.SampledFrom(o).Draw(t, "acknowledged")
 					letters[offset] = true
-					delete(tr.unacknowledged, offset)
+					tr.acknowledged(offset)
 				}
 			case 7:
 				if rapid.IntRange(0, 9).Draw(t, "fails") == 0 && next > max(tr.committed, 0) {
@@ -114,7 +114,7 @@ func TestTrackerGetsOn(t *testing.T) {
 	if offset, moved := tr.due(false); offset != 7 || !moved {
 		t.Errorf("due %d, %v with nothing but passed records", offset, moved)
 	}
-	tr.await(6)
+	tr.await(6, true)
 	if offset, moved := tr.due(false); offset != 6 || !moved {
 		t.Errorf("due %d, %v with a dead letter under way", offset, moved)
 	}
@@ -122,7 +122,7 @@ func TestTrackerGetsOn(t *testing.T) {
 	if _, moved := tr.due(false); moved {
 		t.Error("due with a record at the plugin")
 	}
-	delete(tr.unacknowledged, 6)
+	tr.acknowledged(6)
 	tr.passed, tr.durable = 10, 9
 	if offset, _ := tr.due(false); offset != 10 {
 		t.Errorf("due %d, with all durable", offset)
