@@ -168,11 +168,11 @@ func (c *cluster) healthy(workers ...*member) {
 	}
 }
 
-// files makes a connector that stores the topic exactly once, in files of the folder out.
+// files makes a connector that stores the topic exactly once, in files of a folder of its name.
 func (c *cluster) files(name string, tasks int, through *member) {
 	c.t.Helper()
 	c.create(name, through, "connector.class", "io.confluent.connect.hdfs.HdfsSinkConnector", "tasks.max", strconv.Itoa(tasks),
-		"store.url", "file://"+filepath.Join(c.dir, "out"), "format.class", "io.confluent.connect.hdfs.string.StringFormat",
+		"store.url", "file://"+filepath.Join(c.dir, name), "format.class", "io.confluent.connect.hdfs.string.StringFormat",
 		"flush.size", "500", "rotate.interval.ms", "300")
 }
 
@@ -367,13 +367,13 @@ func (c *cluster) create(name string, through *member, pairs ...string) {
 	}
 }
 
-// finish ends the sending, waits until all is stored, and checks that the folder out holds every record once.
+// finish ends the sending, waits until all is stored, and checks that the folder of a connector holds every record once.
 func (c *cluster) finish(name string) {
 	c.t.Helper()
 	want := c.drain(name)
 	seen := make([]int, want)
 	spans := map[string][][2]int64{}
-	root := filepath.Join(c.dir, "out", "topics", c.topic)
+	root := filepath.Join(c.dir, name, "topics", c.topic)
 	err := filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
