@@ -264,7 +264,7 @@ func TestCutFromPeers(t *testing.T) {
 		return request(http.MethodDelete, other.url+"/connectors/h", nil, nil)
 	})
 	c.finish("f")
-	seen.check(t, 50)
+	seen.check(t, 10)
 }
 
 // check ends a test: never have two workers been seen to run the same task.

@@ -85,14 +85,15 @@ func Inspect(ctx context.Context, client *store.Client, groupID, topic string) (
 	return Inspection{Workers: g.members}, g.fit(groupID, topic)
 }
 
+// answerWithin bounds the wait for one answer of the coordinator.
+const answerWithin = 10 * time.Second
+
 func describe(ctx context.Context, client *store.Client, groupID, topic string) (group, error) {
 	var r kafka.DescribeConsumerGroupsResult
 	err := client.Admin(func(a *kafka.AdminClient) (err error) {
-		timeout := 10 * time.Second
-		if d, ok := ctx.Deadline(); ok {
-			timeout = max(time.Until(d), time.Millisecond)
-		}
-		r, err = a.DescribeConsumerGroups(ctx, []string{groupID}, kafka.SetAdminRequestTimeout(timeout))
+		ctx, cancel := context.WithTimeout(ctx, answerWithin)
+		defer cancel()
+		r, err = a.DescribeConsumerGroups(ctx, []string{groupID}, store.CoordinatorTimeout())
 		return err
 	})
 	if err == nil && len(r.ConsumerGroupDescriptions) == 0 {

@@ -105,6 +105,13 @@ func (l *lease) seen(at time.Time) {
 	l.extend(at)
 }
 
+// begin begins a lease of a client that is made now.
+func (l *lease) begin(now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.created, l.base, l.beat, l.until = now, sample{}, sample{}, time.Time{}
+}
+
 // end gives the lease up.
 func (l *lease) end() {
 	l.mu.Lock()

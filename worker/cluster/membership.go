@@ -138,8 +138,9 @@ func (m *Membership) subscribe() error {
 	} {
 		conf[k] = v
 	}
-	m.lease.created = time.Now()
-	m.polled = [2]time.Time{m.lease.created, m.lease.created}
+	now := time.Now()
+	m.lease.begin(now)
+	m.polled = [2]time.Time{now, now}
 	c, err := kafka.NewConsumer(&conf)
 	if err != nil {
 		return err
@@ -289,10 +290,10 @@ func (m *Membership) poll(ctx context.Context) {
 		case *kafka.Stats:
 			m.assess(ev.String())
 		case kafka.Error:
-			m.trouble(ev)
+			m.trouble(ctx, ev)
 		case *kafka.Message:
 			if e, ok := errors.AsType[kafka.Error](ev.TopicPartition.Error); ok {
-				m.trouble(e)
+				m.trouble(ctx, e)
 			}
 		}
 		m.watch()
@@ -337,10 +338,17 @@ func (m *Membership) watch() {
 }
 
 // trouble ends the membership for errors that time does not mend.
-func (m *Membership) trouble(e kafka.Error) {
+func (m *Membership) trouble(ctx context.Context, e kafka.Error) {
 	var err error
 	switch {
 	case e.Code() == kafka.ErrFencedInstanceID || e.IsFatal() && strings.Contains(e.Error(), "fenced"):
+		if m.unopposed(ctx) {
+			if err = m.rejoin(); err == nil {
+				return
+			}
+			err = fmt.Errorf("join group %s again as worker %s: %w", m.cfg.GroupID, m.id, err)
+			break
+		}
 		err = fmt.Errorf("another process has joined group %s as worker %s and taken its place: %w: give every worker its own advertised address", m.cfg.GroupID, m.id, e)
 	case e.IsFatal():
 		err = fmt.Errorf("the membership of worker %s in group %s has failed: %w", m.id, m.cfg.GroupID, e)
@@ -365,6 +373,30 @@ func (m *Membership) trouble(e kafka.Error) {
 		m.lease.end()
 		signal(m.changed)
 	}
+}
+
+// unopposed tells whether no other process has this worker's place: it would have told of itself before it joined. A fenced worker
+// that is was fenced by a request of its own, which the network had kept and brought in the end, when another had taken its place.
+func (m *Membership) unopposed(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, m.cfg.SessionTimeout)
+	defer cancel()
+	if err := m.cfg.Store.Refresh(ctx); err != nil {
+		return false
+	}
+	known, ok := m.cfg.Store.Member(m.id)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return ok && known.Process == m.self.Process
+}
+
+// rejoin makes the consumer anew. The client cannot close one that was fenced: it is left alone.
+func (m *Membership) rejoin() error {
+	m.log.Warn("a late request of this worker has cost it its place in the group, it joins again", "worker", m.id)
+	m.mu.Lock()
+	m.presume, m.trust, m.joined, m.active, m.holds, m.leads, m.settled = time.Time{}, time.Time{}, false, false, false, false, false
+	m.mu.Unlock()
+	signal(m.changed)
+	return m.subscribe()
 }
 
 // rebalanced is called by Poll for every change of the group.

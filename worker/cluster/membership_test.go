@@ -406,6 +406,37 @@ func TestPlaceIsTaken(t *testing.T) {
 	}
 }
 
+// A request of its own that comes late fences a worker, whose place is then nobody's: it takes it back.
+func TestFencedByItself(t *testing.T) {
+	b := embeddedtest.Start(t)
+	want := map[string]int{"x": 1}
+	a := join(t, b.Bootstrap(), addressA, want)
+	a.until(t, "settled", func() bool { return a.Settled() && grouped(a) })
+	late, err := kafka.NewConsumer(&kafka.ConfigMap{
+		"bootstrap.servers": b.Bootstrap(), "group.id": a.cfg.GroupID, "group.instance.id": InstanceID(addressA),
+		"partition.assignment.strategy": "cooperative-sticky", "client.id": a.cfg.URL,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := late.SubscribeTopics([]string{a.cfg.Store.Topic()}, nil); err != nil {
+		t.Fatal(err)
+	}
+	lost := time.Time{}
+	a.until(t, "the loss of the place", func() bool {
+		late.Poll(10)
+		if lost.IsZero() && !a.Active() {
+			lost = time.Now()
+		}
+		return !lost.IsZero()
+	})
+	go func() { _ = store.CloseConsumer(late) }() // which it is left alone in, once it is fenced itself
+	a.until(t, "its place again", func() bool { return a.Active() && a.Settled() && a.Leading() && time.Now().Before(a.Expires()) })
+	if err := a.Err(); err != nil {
+		t.Error(err)
+	}
+}
+
 // A worker that hears nothing from Kafka gives up what it has before Kafka gives it up, and has it back when it hears again.
 func TestLease(t *testing.T) {
 	b := embeddedtest.Start(t)

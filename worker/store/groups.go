@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 )
@@ -19,6 +20,13 @@ type GroupOffset struct {
 // Groups reads and changes what consumer groups have committed. It keeps nothing.
 type Groups struct{ client *Client }
 
+// CoordinatorTimeout is the request timeout of questions for the coordinator of a group, as long as it can be: the context is what ends
+// the waiting. librdkafka ends the process with a failed assertion when such a question has timed out before its coordinator was found,
+// and the coordinator is found afterwards (rd_kafka_admin_coord_request in 2.15 gives up a reference that its caller gives up again).
+func CoordinatorTimeout() kafka.AdminOptionRequestTimeout {
+	return kafka.SetAdminRequestTimeout(time.Hour)
+}
+
 // NewGroups makes a view of the consumer groups of a cluster.
 func NewGroups(c *Client) *Groups { return &Groups{c} }
 
@@ -28,7 +36,7 @@ func (g *Groups) Committed(ctx context.Context, group string) ([]GroupOffset, er
 	defer cancel()
 	var out []GroupOffset
 	err := g.client.Admin(func(a *kafka.AdminClient) error {
-		res, err := a.ListConsumerGroupOffsets(ctx, []kafka.ConsumerGroupTopicPartitions{{Group: group}})
+		res, err := a.ListConsumerGroupOffsets(ctx, []kafka.ConsumerGroupTopicPartitions{{Group: group}}, CoordinatorTimeout())
 		if err != nil {
 			return err
 		}
@@ -132,7 +140,7 @@ func (g *Groups) Empty(ctx context.Context, group string) (bool, error) {
 	defer cancel()
 	empty := true
 	err := g.client.Admin(func(a *kafka.AdminClient) error {
-		res, err := a.DescribeConsumerGroups(ctx, []string{group})
+		res, err := a.DescribeConsumerGroups(ctx, []string{group}, CoordinatorTimeout())
 		if err != nil {
 			return err
 		}

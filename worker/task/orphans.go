@@ -12,6 +12,7 @@ import (
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 
 	"github.com/sluice-connect/sluice/connectors"
+	workerstore "github.com/sluice-connect/sluice/worker/store"
 )
 
 // Under the cooperative protocol a partition moves in two steps. The group first agrees on an assignment that gives it to
@@ -28,7 +29,6 @@ import (
 const (
 	firstLook    = 500 * time.Millisecond // after the consumer was made, and between two looks at first
 	laterLook    = 5 * time.Second        // between two looks in the end
-	lookPatience = 3 * time.Second        // with the answers of a look
 	handoverTime = 2 * time.Second        // that a partition may be without a member
 	rankStep     = 2 * time.Second        // that the next task waits longer
 )
@@ -86,13 +86,18 @@ func (r *run) keepVigil() {
 		return
 	}
 	v.asking = true
-	c := r.consumer
+	c, views := r.consumer, v.views
+	ctx, cancel := context.WithCancel(r.ctx)
 	r.helpers.Go(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), lookPatience)
 		defer cancel()
-		stop := context.AfterFunc(r.ctx, cancel)
-		defer stop()
-		v.views <- r.cfg.look(ctx, c, r.subscription) // has room: one at a time
+		views <- r.cfg.look(ctx, c, r.subscription) // has room: one at a time
+	})
+	r.helpers.Go(func() {
+		select {
+		case <-ctx.Done():
+		case <-r.quit:
+			cancel()
+		}
 	})
 }
 
@@ -148,7 +153,7 @@ func (c *Config) look(ctx context.Context, consumer *kafka.Consumer, subscriptio
 		return view{err: err}
 	}
 	defer admin.Close()
-	found, err := admin.DescribeConsumerGroups(ctx, []string{c.Consumer["group.id"]}, kafka.SetAdminRequestTimeout(lookPatience))
+	found, err := admin.DescribeConsumerGroups(ctx, []string{c.Consumer["group.id"]}, workerstore.CoordinatorTimeout())
 	if err != nil {
 		return view{err: err}
 	}
@@ -197,7 +202,7 @@ func partitionsOf(consumer *kafka.Consumer, subscription []string) ([]connectors
 			}
 			topic, wanted = nil, pattern.MatchString
 		}
-		m, err := consumer.GetMetadata(topic, topic == nil, int(lookPatience/time.Millisecond))
+		m, err := consumer.GetMetadata(topic, topic == nil, int(lookupPatience/time.Millisecond))
 		if err != nil {
 			return nil, err
 		}
