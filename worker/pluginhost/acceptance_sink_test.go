@@ -120,6 +120,7 @@ func (t *remoteTask) receive() {
 			t.tell(e.ID, func(w *remoteWriter) { w.durable = e.Next; w.ack.Durable(e.Next) })
 		case plugins.Rejected:
 			t.tell(e.ID, func(w *remoteWriter) { w.ack.Reject(e.Offset, e.Err) })
+			_ = t.send(func() error { return t.task.Settle(e.ID, e.Offset+1) }) // Recv tells of an end of the stream
 		case plugins.Trouble:
 			t.tell(e.ID, func(w *remoteWriter) { w.ack.Trouble(orNil(e.Err)) })
 		case plugins.Failed:
