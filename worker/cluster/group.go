@@ -85,24 +85,11 @@ func Inspect(ctx context.Context, client *store.Client, groupID, topic string) (
 	return Inspection{Workers: g.members}, g.fit(groupID, topic)
 }
 
-// answerWithin bounds the wait for one answer of the coordinator.
-const answerWithin = 10 * time.Second
-
 func describe(ctx context.Context, client *store.Client, groupID, topic string) (group, error) {
-	var r kafka.DescribeConsumerGroupsResult
-	err := client.Admin(func(a *kafka.AdminClient) (err error) {
-		ctx, cancel := context.WithTimeout(ctx, answerWithin)
-		defer cancel()
-		r, err = a.DescribeConsumerGroups(ctx, []string{groupID}, store.CoordinatorTimeout())
-		return err
-	})
-	if err == nil && len(r.ConsumerGroupDescriptions) == 0 {
-		err = context.DeadlineExceeded // the library does not say so
-	}
+	d, err := client.DescribeGroup(ctx, groupID)
 	if err != nil {
 		return group{}, fmt.Errorf("describe group %s: %w", groupID, err)
 	}
-	d := r.ConsumerGroupDescriptions[0]
 	g := group{stable: d.State == kafka.ConsumerGroupStateStable}
 	switch d.Error.Code() {
 	case kafka.ErrNoError:

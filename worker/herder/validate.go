@@ -183,9 +183,9 @@ func (h *Herder) checkConverters(cfg map[string]string, p pluginhost.Plugin, val
 		if err != nil && !h.blamedByKeys(cfg, key) {
 			blame(values, key, err)
 		}
-		if _, unfit := errors.AsType[*pluginhost.VersionError](unfitConverter(cfg, key)); unfit {
-			blame(values, key, unfitConverter(cfg, key))
-			blame(values, key+".plugin.version", unfitConverter(cfg, key))
+		if unfit, ok := errors.AsType[*pluginhost.VersionError](unfitConverter(cfg, key)); ok {
+			blame(values, key, unfit)
+			blame(values, key+".plugin.version", unfit)
 		}
 	}
 }

@@ -20,11 +20,34 @@ type GroupOffset struct {
 // Groups reads and changes what consumer groups have committed. It keeps nothing.
 type Groups struct{ client *Client }
 
-// CoordinatorTimeout is the request timeout of questions for the coordinator of a group, as long as it can be: the context is what ends
+// coordinatorTimeout is the request timeout of questions for the coordinator of a group, as long as it can be: the context is what ends
 // the waiting. librdkafka ends the process with a failed assertion when such a question has timed out before its coordinator was found,
 // and the coordinator is found afterwards (rd_kafka_admin_coord_request in 2.15 gives up a reference that its caller gives up again).
-func CoordinatorTimeout() kafka.AdminOptionRequestTimeout {
+func coordinatorTimeout() kafka.AdminOptionRequestTimeout {
 	return kafka.SetAdminRequestTimeout(time.Hour)
+}
+
+// DescribeGroup asks the coordinator of a group. What the coordinator has against the question is in the answer.
+func DescribeGroup(ctx context.Context, a *kafka.AdminClient, group string) (kafka.ConsumerGroupDescription, error) {
+	r, err := a.DescribeConsumerGroups(ctx, []string{group}, coordinatorTimeout())
+	if err == nil && len(r.ConsumerGroupDescriptions) == 0 {
+		err = context.DeadlineExceeded // the library does not say so
+	}
+	if err != nil {
+		return kafka.ConsumerGroupDescription{}, err
+	}
+	return r.ConsumerGroupDescriptions[0], nil
+}
+
+// DescribeGroup is the function of that name with this client; without a deadline it waits DefaultTimeout.
+func (c *Client) DescribeGroup(ctx context.Context, group string) (d kafka.ConsumerGroupDescription, err error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	err = c.Admin(func(a *kafka.AdminClient) (err error) {
+		d, err = DescribeGroup(ctx, a, group)
+		return err
+	})
+	return d, err
 }
 
 // NewGroups makes a view of the consumer groups of a cluster.
@@ -36,7 +59,7 @@ func (g *Groups) Committed(ctx context.Context, group string) ([]GroupOffset, er
 	defer cancel()
 	var out []GroupOffset
 	err := g.client.Admin(func(a *kafka.AdminClient) error {
-		res, err := a.ListConsumerGroupOffsets(ctx, []kafka.ConsumerGroupTopicPartitions{{Group: group}}, CoordinatorTimeout())
+		res, err := a.ListConsumerGroupOffsets(ctx, []kafka.ConsumerGroupTopicPartitions{{Group: group}}, coordinatorTimeout())
 		if err != nil {
 			return err
 		}
@@ -136,29 +159,14 @@ func (g *Groups) Remove(ctx context.Context, group string, partitions []GroupOff
 
 // Empty says whether a group has no members.
 func (g *Groups) Empty(ctx context.Context, group string) (bool, error) {
-	ctx, cancel := bounded(ctx)
-	defer cancel()
-	empty := true
-	err := g.client.Admin(func(a *kafka.AdminClient) error {
-		res, err := a.DescribeConsumerGroups(ctx, []string{group}, CoordinatorTimeout())
-		if err != nil {
-			return err
-		}
-		for _, d := range res.ConsumerGroupDescriptions {
-			if d.Error.Code() == kafka.ErrGroupIDNotFound {
-				continue
-			}
-			if d.Error.Code() != kafka.ErrNoError {
-				return d.Error
-			}
-			empty = empty && len(d.Members) == 0
-		}
-		return nil
-	})
+	d, err := g.client.DescribeGroup(ctx, group)
+	if err == nil && d.Error.Code() != kafka.ErrNoError && d.Error.Code() != kafka.ErrGroupIDNotFound {
+		err = d.Error
+	}
 	if err != nil {
 		return false, fmt.Errorf("describe consumer group %s: %w", group, g.client.explain(err))
 	}
-	return empty, nil
+	return len(d.Members) == 0, nil
 }
 
 func isCode(err error, code kafka.ErrorCode) bool {

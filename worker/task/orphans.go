@@ -153,14 +153,10 @@ func (c *Config) look(ctx context.Context, consumer *kafka.Consumer, subscriptio
 		return view{err: err}
 	}
 	defer admin.Close()
-	found, err := admin.DescribeConsumerGroups(ctx, []string{c.Consumer["group.id"]}, workerstore.CoordinatorTimeout())
+	g, err := workerstore.DescribeGroup(ctx, admin, c.Consumer["group.id"])
 	if err != nil {
 		return view{err: err}
 	}
-	if len(found.ConsumerGroupDescriptions) == 0 {
-		return view{err: context.DeadlineExceeded}
-	}
-	g := found.ConsumerGroupDescriptions[0]
 	if g.Error.Code() != kafka.ErrNoError {
 		return view{err: g.Error}
 	}
