@@ -5,6 +5,7 @@ package hdfs
 import (
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -42,8 +43,22 @@ func superuser(t testing.TB) string {
 	return u.Username
 }
 
-// call gives the answer, or ok false where nothing is there.
+// call gives the answer, or ok false where nothing is there. An answer that breaks off is asked for again: a datanode no longer has
+// the blocks of a file that was removed while it was read, which the namenode says at the next time.
 func (h *webHDFS) call(method, name, op string, more ...string) (answer []byte, ok bool) {
+	h.t.Helper()
+	for again := 3; ; again-- {
+		answer, ok, err := h.ask(method, name, op, more...)
+		if err == nil {
+			return answer, ok
+		}
+		if again == 0 || method != http.MethodGet || !errors.Is(err, io.ErrUnexpectedEOF) {
+			h.t.Fatal(err)
+		}
+	}
+}
+
+func (h *webHDFS) ask(method, name, op string, more ...string) (answer []byte, ok bool, err error) {
 	h.t.Helper()
 	q := url.Values{"op": {op}, "user.name": {superuser(h.t)}}
 	for i := 0; i < len(more); i += 2 {
@@ -61,13 +76,13 @@ func (h *webHDFS) call(method, name, op string, more ...string) (answer []byte, 
 	answer, err = io.ReadAll(res.Body)
 	switch {
 	case err != nil:
-		h.t.Fatal(err)
+		return nil, false, fmt.Errorf("%s %s of %s: %w", method, op, name, err)
 	case res.StatusCode == http.StatusNotFound:
-		return nil, false
+		return nil, false, nil
 	case res.StatusCode != http.StatusOK:
 		h.t.Fatalf("%s %s of %s: HTTP %d: %s", method, op, name, res.StatusCode, answer)
 	}
-	return answer, true
+	return answer, true, nil
 }
 
 // list gives the names in a folder, in order.

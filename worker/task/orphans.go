@@ -3,6 +3,7 @@ package task
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -31,6 +32,7 @@ const (
 	laterLook    = 5 * time.Second        // between two looks in the end
 	handoverTime = 2 * time.Second        // that a partition may be without a member
 	rankStep     = 2 * time.Second        // that the next task waits longer
+	leaveQuiet   = 100 * time.Millisecond // after which the request to leave is on its way
 )
 
 // vigil is the state of the looks.
@@ -136,7 +138,7 @@ func (r *run) giveUpPlace(orphans []connectors.Partition) {
 
 // joinAgain subscribes anew when the place has been given up, which the client does in the background.
 func (r *run) joinAgain() {
-	if len(r.partitions) > 0 || r.now.Sub(r.vigil.leaving) < leaveQuiet*leavePoll {
+	if len(r.partitions) > 0 || r.now.Sub(r.vigil.leaving) < leaveQuiet {
 		return
 	}
 	if err := r.consumer.SubscribeTopics(r.subscription, r.rebalance); err != nil {
@@ -148,17 +150,9 @@ func (r *run) joinAgain() {
 
 // look asks for the group's members and for the partitions that they should have.
 func (c *Config) look(ctx context.Context, consumer *kafka.Consumer, subscription []string) view {
-	admin, err := kafka.NewAdminClientFromConsumer(consumer)
+	g, err := c.describe(ctx, consumer)
 	if err != nil {
 		return view{err: err}
-	}
-	defer admin.Close()
-	g, err := workerstore.DescribeGroup(ctx, admin, c.Consumer["group.id"])
-	if err != nil {
-		return view{err: err}
-	}
-	if g.Error.Code() != kafka.ErrNoError {
-		return view{err: g.Error}
 	}
 	seen := view{state: g.State.String(), stable: g.State == kafka.ConsumerGroupStateStable, members: len(g.Members)}
 	if !seen.stable {
@@ -173,7 +167,7 @@ func (c *Config) look(ctx context.Context, consumer *kafka.Consumer, subscriptio
 	slices.SortFunc(g.Members, func(a, b kafka.MemberDescription) int {
 		return cmp.Or(cmp.Compare(len(a.Assignment.TopicPartitions), len(b.Assignment.TopicPartitions)), cmp.Compare(a.GroupInstanceID, b.GroupInstanceID))
 	})
-	seen.rank = max(slices.IndexFunc(g.Members, func(m kafka.MemberDescription) bool { return m.GroupInstanceID == c.Consumer["group.instance.id"] }), 0)
+	seen.rank = max(slices.IndexFunc(g.Members, c.isOurs), 0)
 	wanted, err := partitionsOf(consumer, subscription)
 	if err != nil {
 		return view{err: err}
@@ -184,6 +178,32 @@ func (c *Config) look(ctx context.Context, consumer *kafka.Consumer, subscriptio
 		}
 	}
 	return seen
+}
+
+func (c *Config) describe(ctx context.Context, consumer *kafka.Consumer) (kafka.ConsumerGroupDescription, error) {
+	admin, err := kafka.NewAdminClientFromConsumer(consumer)
+	if err != nil {
+		return kafka.ConsumerGroupDescription{}, err
+	}
+	defer admin.Close()
+	g, err := workerstore.DescribeGroup(ctx, admin, c.Consumer["group.id"])
+	if err == nil && g.Error.Code() != kafka.ErrNoError {
+		err = g.Error
+	}
+	return g, err
+}
+
+func (c *Config) isOurs(m kafka.MemberDescription) bool {
+	return m.GroupInstanceID == c.Consumer["group.instance.id"]
+}
+
+// isMember tells whether the group has a place for this task.
+func (c *Config) isMember(ctx context.Context, consumer *kafka.Consumer) (bool, error) {
+	g, err := c.describe(ctx, consumer)
+	if e, ok := errors.AsType[kafka.Error](err); ok && e.Code() == kafka.ErrGroupIDNotFound {
+		return false, nil
+	}
+	return slices.ContainsFunc(g.Members, c.isOurs), err
 }
 
 // partitionsOf gives the partitions of the topics that a subscription means.

@@ -20,6 +20,7 @@ import (
 // New partitions are answered with an empty assignment, and assigned when the plugin has opened them and said where to
 // begin: looking up and opening take time in which the other partitions go on.
 func (r *run) rebalance(c *kafka.Consumer, ev kafka.Event) error {
+	r.joined = true
 	if r.ending {
 		if r.answered {
 			time.Sleep(closingPause)

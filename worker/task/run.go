@@ -74,6 +74,7 @@ type run struct {
 	failure    error // the first one; found anywhere
 	pluginGone bool  // the plugin will not answer any more
 	fenced     bool  // commits are pointless
+	joined     bool  // the group has given the task something, or nothing, at least once
 	ending     bool  // the consumer is being closed
 	answered   bool  // a rebalance, while it is
 }

@@ -1,6 +1,7 @@
 package task
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -49,7 +50,7 @@ func (r *run) shutdown() error {
 		if r.reader != nil {
 			r.reader.Close()
 		}
-		if r.wantLeave() {
+		if r.wantLeave() && !r.fenced {
 			r.leave(deadline)
 		}
 		left <- errors.Join(unread, workerstore.CloseConsumer(r.consumer))
@@ -75,26 +76,36 @@ func (r *run) shutdown() error {
 	return r.result()
 }
 
-// leave gives up the place in the group. The client of a static member does so when it unsubscribes, but not when it is closed; it
-// sends the request when its partitions have been given up, which it does in the background.
+// leave gives up the place in the group, and waits until it is given up. The client of a static member does so when it
+// unsubscribes, but not when it is closed, and not while the answer to its joining is outstanding: it does not know its name then.
+// It sends the request when its partitions have been given up, which it does in the background, and a request behind one that
+// the coordinator has not answered is lost when the client is closed.
 func (r *run) leave(deadline time.Time) {
+	for half := time.Now().Add(time.Until(deadline) / 2); !r.joined && time.Now().Before(half); {
+		r.consumer.Poll(int(leavePoll / time.Millisecond))
+	}
 	if err := r.consumer.Unsubscribe(); err != nil {
 		r.log.Debug("unsubscribing", "error", err)
 		return
 	}
-	for quiet := 0; quiet < leaveQuiet && time.Now().Before(deadline); {
+	var trouble error
+	for time.Now().Before(deadline) {
 		r.consumer.Poll(int(leavePoll / time.Millisecond))
-		if parts, err := r.consumer.Assignment(); err == nil && len(parts) == 0 {
-			quiet++
+		if parts, err := r.consumer.Assignment(); err != nil || len(parts) > 0 {
+			continue
 		}
+		ctx, cancel := context.WithDeadline(context.Background(), deadline)
+		member, err := r.cfg.isMember(ctx, r.consumer)
+		cancel()
+		if err == nil && !member {
+			return
+		}
+		trouble = err
 	}
+	r.log.Warn("the task's place in its consumer group may be there until its session times out", "error", trouble)
 }
 
-// After so many polls without partitions the request to leave is on its way.
-const (
-	leavePoll  = 20 * time.Millisecond
-	leaveQuiet = 5
-)
+const leavePoll = 20 * time.Millisecond
 
 func (r *run) result() error {
 	if r.failure == nil {

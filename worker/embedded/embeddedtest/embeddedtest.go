@@ -3,6 +3,7 @@ package embeddedtest
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -154,6 +155,30 @@ func Committed(t testing.TB, b *embedded.Broker, group string) map[connectors.Pa
 		}
 	})
 	return offsets
+}
+
+// Members lists the static members of a consumer group by their instance ids, in order.
+func Members(t testing.TB, b *embedded.Broker, group string) []string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	adm := kadm.NewClient(client(t, b))
+	defer adm.Close()
+	described, err := adm.DescribeGroups(ctx, group)
+	if err == nil {
+		err = described.Error()
+	}
+	if err != nil {
+		t.Fatalf("describing group %s: %v", group, err)
+	}
+	var ids []string
+	for _, m := range described[group].Members {
+		if m.InstanceID != nil {
+			ids = append(ids, *m.InstanceID)
+		}
+	}
+	slices.Sort(ids)
+	return ids
 }
 
 // AddPartitions grows a topic to this many partitions.
