@@ -56,6 +56,7 @@ const maxForwarded = 64 << 20
 // forward sends a request on to the worker that has to serve it, and its answer back. As in Kafka Connect a request makes two hops at
 // most: the first worker sends it on with forward=true, the second with forward=false, and the third does not send it on.
 func (a *Handler) forward(w http.ResponseWriter, r *http.Request, h Herder, to string, body []byte) error {
+	to = strings.TrimSuffix(to, "/")
 	q := r.URL.Query()
 	next := "true"
 	switch strings.ToLower(q.Get(forwardParameter)) {
@@ -69,7 +70,7 @@ func (a *Handler) forward(w http.ResponseWriter, r *http.Request, h Herder, to s
 	q.Set(forwardParameter, next)
 	ctx, done := a.attend(r.Context(), h, to)
 	defer done()
-	req, err := http.NewRequestWithContext(ctx, r.Method, strings.TrimSuffix(to, "/")+r.URL.EscapedPath()+"?"+q.Encode(), bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, r.Method, to+r.URL.EscapedPath()+"?"+q.Encode(), bytes.NewReader(body))
 	if err != nil {
 		return fmt.Errorf("sending the request on to %s: %w", to, err)
 	}
