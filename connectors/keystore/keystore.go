@@ -202,7 +202,7 @@ func (f File) openJKS(data []byte, setting string) (jks.KeyStore, error) {
 	}
 	content, sum := data[:len(data)-sha1.Size], digest(f.Password, data[:len(data)-sha1.Size])
 	if !bytes.Equal(sum, data[len(content):]) { // before anything is read, for the library believes all that the file says of sizes
-		return ks, f.passwordHint(errors.New("wrong password, or a damaged file"), true, setting)
+		return ks, f.passwordHint(errors.New("its digest does not fit the password, or it is damaged"), true, setting)
 	}
 	return ks, ks.Load(bytes.NewReader(data), []byte(f.Password))
 }
