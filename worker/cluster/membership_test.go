@@ -422,13 +422,9 @@ func TestFencedByItself(t *testing.T) {
 	if err := late.SubscribeTopics([]string{a.cfg.Store.Topic()}, nil); err != nil {
 		t.Fatal(err)
 	}
-	lost := time.Time{}
-	a.until(t, "the loss of the place", func() bool {
-		late.Poll(10)
-		if lost.IsZero() && !a.Active() {
-			lost = time.Now()
-		}
-		return !lost.IsZero()
+	a.until(t, "the late one to be fenced in turn", func() bool {
+		e, ok := late.Poll(10).(kafka.Error)
+		return ok && e.IsFatal()
 	})
 	go func() { _ = store.CloseConsumer(late) }() // which it is left alone in, once it is fenced itself
 	a.until(t, "its place again", func() bool { return a.Active() && a.Settled() && a.Leading() && time.Now().Before(a.Expires()) })

@@ -17,6 +17,7 @@ import (
 	"github.com/sluice-connect/sluice/worker/convert"
 	"github.com/sluice-connect/sluice/worker/deadletter"
 	"github.com/sluice-connect/sluice/worker/metrics"
+	"github.com/sluice-connect/sluice/worker/task/fetch"
 	"github.com/sluice-connect/sluice/worker/transform"
 )
 
@@ -136,7 +137,7 @@ func (c *Config) complete() (subscription []string, err error) {
 }
 
 // consumerConfig gives the properties of the consumer: defaults, then the user's, then what the task relies on.
-func (c *Config) consumerConfig(logs chan kafka.LogEvent) *kafka.ConfigMap {
+func (c *Config) consumerConfig() *kafka.ConfigMap {
 	props := map[string]string{
 		"auto.offset.reset":                  "earliest",
 		"check.crcs":                         "true",
@@ -155,6 +156,7 @@ func (c *Config) consumerConfig(logs chan kafka.LogEvent) *kafka.ConfigMap {
 		"enable.auto.commit":            "false", // invariant 1
 		"enable.auto.offset.store":      "false",
 		"enable.partition.eof":          "false",
+		fetch.LogQueue:                  "true",
 		"partition.assignment.strategy": "cooperative-sticky", // invariant 5
 	})
 	if strings.EqualFold(props["group.protocol"], "consumer") {
@@ -162,7 +164,7 @@ func (c *Config) consumerConfig(logs chan kafka.LogEvent) *kafka.ConfigMap {
 			delete(props, classic) // the broker decides
 		}
 	}
-	m := kafka.ConfigMap{"go.logs.channel.enable": true, "go.logs.channel": logs}
+	m := kafka.ConfigMap{}
 	for k, v := range props {
 		if !strings.HasPrefix(k, "go.") {
 			m[k] = v

@@ -9,6 +9,7 @@ import (
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 
 	"github.com/sluice-connect/sluice/connectors"
+	"github.com/sluice-connect/sluice/worker/task/fetch"
 )
 
 // kafkaFailure makes an error of the client one of ours. Most are worth another try: the task starts again.
@@ -143,21 +144,16 @@ func (r *run) gauges() {
 	r.cfg.Metrics.Flow(active, r.credit.used, r.held)
 }
 
-// forwardLogs hands the client's log lines to ours.
-func (r *run) forwardLogs(logs <-chan kafka.LogEvent) {
-	for {
-		select {
-		case e := <-logs:
-			level := slog.LevelDebug
-			switch {
-			case e.Level <= 4: // syslog's warning and worse; the task's own errors are reported by other ways
-				level = slog.LevelWarn
-			case e.Level <= 5:
-				level = slog.LevelInfo
-			}
-			r.log.Log(context.Background(), level, e.Message, "client", e.Name, "tag", e.Tag)
-		case <-r.quit:
-			return
+// readLog hands the client's log lines to ours.
+func (r *run) readLog() {
+	r.reader.ReadLog(func(line fetch.Line) {
+		level := slog.LevelDebug
+		switch {
+		case line.Level <= 4: // warning and worse; the task's own errors are reported by other ways
+			level = slog.LevelWarn
+		case line.Level <= 5:
+			level = slog.LevelInfo
 		}
-	}
+		r.log.Log(context.Background(), level, line.Text, "client", r.cfg.Consumer["client.id"], "tag", line.Facility)
+	})
 }

@@ -78,10 +78,7 @@ func (r *run) keepVigil() {
 	}
 	select {
 	case seen := <-v.views:
-		v.asking = false
-		v.looks++
-		v.due = r.now.Add(min(firstLook*time.Duration(v.looks), laterLook))
-		r.judge(seen)
+		r.looked(seen)
 	default:
 	}
 	if v.asking || v.over || r.now.Before(v.due) {
@@ -101,6 +98,18 @@ func (r *run) keepVigil() {
 			cancel()
 		}
 	})
+}
+
+// looked takes the outcome of a look.
+func (r *run) looked(seen view) {
+	v := &r.vigil
+	if !v.leaving.IsZero() {
+		return // it was of the place that is being given up
+	}
+	v.asking = false
+	v.looks++
+	v.due = r.now.Add(min(firstLook*time.Duration(v.looks), laterLook))
+	r.judge(seen)
 }
 
 func (r *run) judge(seen view) {

@@ -17,7 +17,8 @@ import (
 )
 
 const (
-	idlePoll   = 50 * time.Millisecond  // waiting for records, and for what the group says; nothing else is awaited
+	idleLook   = time.Second            // between two looks at everything while nothing happens
+	leaveLook  = 50 * time.Millisecond  // and while the place in the group is being given up
 	activePoll = 5 * time.Millisecond   // the plugin is about to say something
 	flowing    = 10                     // times Linger that a batch may grow while records flow
 	holdMost   = 200 * time.Millisecond // how long polling may stop for a record without room
@@ -30,11 +31,12 @@ type run struct {
 	subscription []string
 	wantPaused   func() bool
 	wantLeave    func() bool
+	wanted       <-chan struct{} // wantPaused has changed
 	log          *slog.Logger
 	link         *link
 	consumer     *kafka.Consumer
 	reader       *fetch.Reader
-	helpers      sync.WaitGroup // commits, look-ups and the log reader
+	helpers      sync.WaitGroup // commits and look-ups
 	quit         chan struct{}  // ends the helpers
 	ctx          context.Context
 
@@ -85,6 +87,7 @@ func newRun(t *Task, p Plugin) *run {
 		subscription: t.subscription,
 		wantPaused:   t.paused.Load,
 		wantLeave:    t.leaving.Load,
+		wanted:       t.wanted,
 		log:          t.cfg.Logger,
 		link:         newLink(p, t.cfg.BatchBytes),
 		quit:         make(chan struct{}),
@@ -119,9 +122,7 @@ func (r *run) run(ctx context.Context) error {
 }
 
 func (r *run) connect() error {
-	logs := make(chan kafka.LogEvent, 64)
-	r.helpers.Go(func() { r.forwardLogs(logs) })
-	c, err := kafka.NewConsumer(r.cfg.consumerConfig(logs))
+	c, err := kafka.NewConsumer(r.cfg.consumerConfig())
 	if err != nil {
 		return connectors.Misconfigured("making the consumer", err, "check the consumer's properties")
 	}
@@ -150,10 +151,10 @@ func (r *run) loop() {
 		if r.failure != nil || r.ctx.Err() != nil {
 			return
 		}
-		wait := r.pollTimeout()
+		wait, idle := r.pollTimeout()
 		r.listen(&wait)
-		if r.failure == nil {
-			r.readRecords(wait)
+		if r.failure == nil && r.readRecords(wait) == 0 && idle {
+			r.rest()
 		}
 		if r.failure != nil {
 			return
@@ -178,14 +179,55 @@ func (r *run) listen(wait *time.Duration) {
 	}
 }
 
-// readRecords takes the records that are there, and waits for the first.
-func (r *run) readRecords(wait time.Duration) {
+// rest waits until something happens, or it is time for something.
+func (r *run) rest() {
+	timer := time.NewTimer(r.restless())
+	defer timer.Stop()
+	select {
+	case <-r.reader.Ready():
+	case e := <-r.link.events:
+		r.handle(e)
+	case l := <-r.lookups:
+		r.lookedUp(l)
+	case c := <-r.commits.results:
+		r.committed(c)
+	case <-r.lettersReady:
+		r.settled()
+	case seen := <-r.vigil.views:
+		r.looked(seen)
+	case <-r.wanted:
+	case <-r.ctx.Done():
+	case <-timer.C:
+	}
+}
+
+// restless is how long nothing is due.
+func (r *run) restless() time.Duration {
+	if !r.vigil.leaving.IsZero() {
+		return leaveLook
+	}
+	until := r.now.Add(idleLook)
+	if r.commits.since.IsZero() && r.commits.next.Before(until) {
+		for _, p := range r.partitions {
+			if _, moved := p.due(); moved {
+				until = r.commits.next
+			}
+		}
+	}
+	if v := &r.vigil; !v.over && !v.asking && v.due.Before(until) {
+		until = v.due
+	}
+	return max(time.Until(until), time.Millisecond)
+}
+
+// readRecords takes the records that are there, and waits for the first. It tells how many there were.
+func (r *run) readRecords(wait time.Duration) (n int) {
 	defer r.reader.Release()
-	n := r.reader.Read(wait)
+	n = r.reader.Read(wait)
 	for i := range n {
 		r.take(r.reader.Record(i))
 		if r.failure != nil {
-			return
+			return n
 		}
 		if len(r.link.events) > 0 {
 			r.drain()
@@ -197,6 +239,7 @@ func (r *run) readRecords(wait time.Duration) {
 	if n == 0 {
 		r.idle()
 	}
+	return n
 }
 
 // tend looks at everything but the records.
@@ -226,25 +269,26 @@ func (r *run) tend() {
 	if r.now.After(r.nextGauges) {
 		r.gauges()
 		r.tellWaits()
+		r.readLog()
 		r.nextGauges = r.now.Add(time.Second)
 	}
 }
 
-// pollTimeout is how long to wait for a record. A poll is not interrupted by the plugin, so it is short where the plugin
-// is expected to say something that lets records flow.
-func (r *run) pollTimeout() time.Duration {
+// pollTimeout is how long to wait for a record; idle is when it may be for as long as nothing happens. A poll is not interrupted by
+// the plugin, so it is short where the plugin is expected to say something that lets records flow.
+func (r *run) pollTimeout() (wait time.Duration, idle bool) {
 	switch {
 	case r.unsent || r.held > 0 || r.lettersUnderWay() || len(r.byID) < len(r.partitions) || len(r.toAssign) > 0:
-		return activePoll
+		return activePoll, false
 	case r.collected:
-		return min(activePoll, max(r.cfg.Linger/2, time.Millisecond))
+		return min(activePoll, max(r.cfg.Linger/2, time.Millisecond)), false
 	}
 	for _, p := range r.partitions {
 		if p.state != open {
-			return activePoll
+			return activePoll, false
 		}
 	}
-	return idlePoll
+	return 0, true
 }
 
 // take checks a record and adds it to its partition's batch.

@@ -15,11 +15,12 @@ type Task struct {
 	paused       atomic.Bool
 	leaving      atomic.Bool
 	started      atomic.Bool
+	wanted       chan struct{} // paused has changed
 }
 
 // New checks a configuration and makes a task of it. Errors have the code CodeMisconfigured.
 func New(cfg Config) (*Task, error) {
-	t := &Task{cfg: cfg}
+	t := &Task{cfg: cfg, wanted: make(chan struct{}, 1)}
 	var err error
 	if t.subscription, err = t.cfg.complete(); err != nil {
 		return nil, err
@@ -29,7 +30,13 @@ func New(cfg Config) (*Task, error) {
 
 // SetPaused stops or continues the flow of records. A paused task keeps its partitions and its place in the group, and
 // goes on committing what becomes durable.
-func (t *Task) SetPaused(paused bool) { t.paused.Store(paused) }
+func (t *Task) SetPaused(paused bool) {
+	t.paused.Store(paused)
+	select {
+	case t.wanted <- struct{}{}:
+	default:
+	}
+}
 
 // Leave makes Run give up the task's place in the consumer group when it ends. Otherwise Kafka keeps the place and its
 // partitions for the session timeout, so that whoever runs the task next has them at once. It is for tasks that nobody is to

@@ -13,6 +13,8 @@
 //  3. Nothing is allocated for a record.
 //  4. What is taken from the client at once is bounded by a number of records; it is beside what the client's own settings
 //     bound (queued.max.messages.kbytes).
+//  5. Waiting takes no thread and no time of a processor, for one consumer as for a thousand: the client rings when something has
+//     come ([Reader.Ready]), and its log is read when it suits ([Reader.ReadLog]), where the binding would ask ten times a second.
 //
 // # Neighbours
 //

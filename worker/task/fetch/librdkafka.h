@@ -36,3 +36,12 @@ WEAK int64_t rd_kafka_message_timestamp(const rd_kafka_message_t *message, int *
 WEAK int rd_kafka_message_headers(const rd_kafka_message_t *message, rd_kafka_headers_t **headers);
 WEAK int rd_kafka_header_get_all(const rd_kafka_headers_t *headers, size_t i, const char **name, const void **value, size_t *size);
 WEAK const char *rd_kafka_topic_name(const rd_kafka_topic_t *topic);
+WEAK rd_kafka_queue_t *rd_kafka_queue_get_consumer(rd_kafka_t *rk);
+WEAK void rd_kafka_queue_io_event_enable(rd_kafka_queue_t *queue, int fd, const void *payload, size_t size);
+
+typedef struct rd_kafka_op_s rd_kafka_event_t;
+
+WEAK int rd_kafka_set_log_queue(rd_kafka_t *rk, rd_kafka_queue_t *queue); // an rd_kafka_resp_err_t
+WEAK rd_kafka_event_t *rd_kafka_queue_poll(rd_kafka_queue_t *queue, int timeout_ms);
+WEAK int rd_kafka_event_log(rd_kafka_event_t *event, const char **facility, const char **text, int *level);
+WEAK void rd_kafka_event_destroy(rd_kafka_event_t *event);

@@ -30,7 +30,8 @@ typedef struct {
 static int linked(void) {
 	return rd_kafka_queue_new && rd_kafka_queue_get_partition && rd_kafka_queue_forward && rd_kafka_queue_destroy &&
 	       rd_kafka_consume_batch_queue && rd_kafka_message_destroy && rd_kafka_message_timestamp && rd_kafka_message_headers &&
-	       rd_kafka_header_get_all && rd_kafka_topic_name;
+	       rd_kafka_header_get_all && rd_kafka_topic_name && rd_kafka_queue_get_consumer && rd_kafka_queue_io_event_enable &&
+	       rd_kafka_set_log_queue && rd_kafka_queue_poll && rd_kafka_event_log && rd_kafka_event_destroy;
 }
 
 static int take(rd_kafka_queue_t *queue, int wait_ms, rd_kafka_message_t **messages, record *records, int most) {
@@ -114,6 +115,8 @@ const (
 type Reader struct {
 	client   *C.rd_kafka_t
 	queue    *C.rd_kafka_queue_t
+	log      *C.rd_kafka_queue_t
+	bell     *bell
 	messages **C.rd_kafka_message_t
 	records  *C.record
 	header   *C.header
@@ -126,7 +129,7 @@ type Reader struct {
 // errForeign says that the binding is another one than this package was written for. Its tests would say so first.
 var errForeign = errors.New("this version of confluent-kafka-go has no client where version 2.15 has it")
 
-// New makes a reader beside a consumer. Close it before the consumer.
+// New makes a reader beside a consumer, which must have a group. Close it before the consumer.
 func New(c *kafka.Consumer) (*Reader, error) {
 	client := reflect.ValueOf(c).Elem().FieldByName("handle")
 	if client.IsValid() {
@@ -143,6 +146,13 @@ func New(c *kafka.Consumer) (*Reader, error) {
 		topics:   map[string]string{},
 	}
 	r.queue = C.rd_kafka_queue_new(r.client)
+	r.log = C.rd_kafka_queue_new(r.client)
+	C.rd_kafka_set_log_queue(r.client, r.log)
+	var err error
+	if r.bell, err = hang(r.client, r.queue); err != nil {
+		r.free()
+		return nil, err
+	}
 	return r, nil
 }
 
@@ -168,10 +178,20 @@ func (r *Reader) Release() {
 	}
 }
 
+// Ready gives something when records can be read, or the consumer has an event, which were not there when last looked for; sometimes
+// also when there is nothing. Who waits for it has found both empty before.
+func (r *Reader) Ready() <-chan struct{} { return r.bell.rings }
+
 // Close ends the reader. What it has not given out is read again by whoever has the partitions next.
 func (r *Reader) Close() {
 	r.Release()
+	r.bell.take()
+	r.free()
+}
+
+func (r *Reader) free() {
 	C.rd_kafka_queue_destroy(r.queue)
+	C.rd_kafka_queue_destroy(r.log)
 	C.free(unsafe.Pointer(r.messages))
 	C.free(unsafe.Pointer(r.records))
 	C.free(unsafe.Pointer(r.header))

@@ -21,7 +21,22 @@ const patience = 30 * time.Second
 // open makes a reader of all partitions of a topic, from their beginning.
 func open(t *testing.T, b *embedded.Broker, topic string, partitions int) (*kafka.Consumer, *Reader) {
 	t.Helper()
-	c, err := kafka.NewConsumer(&kafka.ConfigMap{"bootstrap.servers": b.Bootstrap(), "group.id": t.Name(), "enable.auto.commit": false})
+	c, r := openWith(t, kafka.ConfigMap{"bootstrap.servers": b.Bootstrap(), "group.id": t.Name(), "enable.auto.commit": false})
+	var all []kafka.TopicPartition
+	for p := range partitions {
+		r.Route(topic, int32(p))
+		all = append(all, kafka.TopicPartition{Topic: &topic, Partition: int32(p), Offset: 0})
+	}
+	if err := c.Assign(all); err != nil {
+		t.Fatal(err)
+	}
+	return c, r
+}
+
+// openWith makes a reader of a consumer that has no partitions.
+func openWith(t *testing.T, conf kafka.ConfigMap) (*kafka.Consumer, *Reader) {
+	t.Helper()
+	c, err := kafka.NewConsumer(&conf)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,14 +50,6 @@ func open(t *testing.T, b *embedded.Broker, topic string, partitions int) (*kafk
 			t.Error(err)
 		}
 	})
-	var all []kafka.TopicPartition
-	for p := range partitions {
-		r.Route(topic, int32(p))
-		all = append(all, kafka.TopicPartition{Topic: &topic, Partition: int32(p), Offset: 0})
-	}
-	if err := c.Assign(all); err != nil {
-		t.Fatal(err)
-	}
 	return c, r
 }
 
@@ -217,5 +224,66 @@ func TestNothingIsAllocatedForARecord(t *testing.T) {
 	r.Record(0) // the topic's name is allocated once
 	if n := testing.AllocsPerRun(100, func() { r.Record(0) }); n != 0 {
 		t.Errorf("%v allocations", n)
+	}
+}
+
+// Invariant 5: whoever has found nothing is told when there is something, without asking.
+func TestTheClientRings(t *testing.T) {
+	b := embeddedtest.Start(t)
+	embeddedtest.CreateTopic(t, b, "events", 1)
+	c, r := open(t, b, "events", 1)
+	for n := range 20 {
+		for c.Poll(0) != nil || r.Read(0) > 0 { // what has come so far
+			r.Release()
+		}
+		embeddedtest.Produce(t, b, embeddedtest.Values("events", 0, fmt.Sprint(n))...)
+		for deadline := time.After(patience); r.Read(0) == 0; c.Poll(0) {
+			select {
+			case <-r.Ready():
+			case <-deadline:
+				t.Fatalf("record %d is there, and nothing rings", n)
+			}
+		}
+		if got := string(r.Record(0).Value); got != fmt.Sprint(n) {
+			t.Fatalf("got %q, want %d", got, n)
+		}
+		r.Release()
+	}
+}
+
+// Invariant 5: the consumer's own events ring, too.
+func TestTheConsumerRings(t *testing.T) {
+	b := embeddedtest.Start(t)
+	c, r := openWith(t, kafka.ConfigMap{"bootstrap.servers": b.Bootstrap(), "group.id": t.Name(), "statistics.interval.ms": 50})
+	deadline := time.After(patience)
+	for seen := 0; seen < 3; {
+		select {
+		case <-r.Ready():
+		case <-deadline:
+			t.Fatal("statistics come, and nothing rings")
+		}
+		for ev := c.Poll(0); ev != nil; ev = c.Poll(0) {
+			if _, ok := ev.(*kafka.Stats); ok {
+				seen++
+			}
+		}
+	}
+}
+
+func TestLog(t *testing.T) {
+	b := embeddedtest.Start(t)
+	_, r := openWith(t, kafka.ConfigMap{"bootstrap.servers": b.Bootstrap(), "group.id": t.Name(), LogQueue: "true", "debug": "generic"})
+	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+		var lines []Line
+		r.ReadLog(func(l Line) { lines = append(lines, l) })
+		if len(lines) > 0 {
+			if l := lines[0]; l.Level != 7 || l.Facility == "" || l.Text == "" {
+				t.Fatalf("got %+v", l)
+			}
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("no line of the log")
+		}
 	}
 }
