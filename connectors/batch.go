@@ -54,7 +54,7 @@ type Batch struct {
 	partition Partition
 	c         Columns
 	start     []uint32 // where each record begins in the arena
-	hstart    []uint32 // index of each record's first header in HeaderLengths/2; nil without headers
+	hstart    []uint32 // index of each record's first header in HeaderLengths/2; not used without headers
 	hpos      []uint32 // where each header begins in the header arena
 	kept      bool
 }
@@ -63,9 +63,18 @@ var errColumns = errors.New("malformed batch")
 
 // NewBatch checks columns that came from elsewhere and makes them readable. It takes the memory over.
 func NewBatch(p Partition, c Columns) (*Batch, error) {
+	b := new(Batch)
+	if err := b.Reset(p, c); err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// Reset makes another batch of it, as NewBatch does, and uses the memory of its indexes again. It is for the framework.
+func (b *Batch) Reset(p Partition, c Columns) error {
 	n := c.Records
 	if n <= 0 || len(c.ValueLengths) != n {
-		return nil, fmt.Errorf("%w: %d records with %d value lengths", errColumns, n, len(c.ValueLengths))
+		return fmt.Errorf("%w: %d records with %d value lengths", errColumns, n, len(c.ValueLengths))
 	}
 	for _, col := range [...]struct {
 		name string
@@ -77,12 +86,12 @@ func NewBatch(p Partition, c Columns) (*Batch, error) {
 		{"header counts", len(c.HeaderCounts)},
 	} {
 		if col.len != 0 && col.len != n {
-			return nil, fmt.Errorf("%w: %d records with %d %s", errColumns, n, col.len, col.name)
+			return fmt.Errorf("%w: %d records with %d %s", errColumns, n, col.len, col.name)
 		}
 	}
 	for i, d := range c.OffsetDeltas {
 		if i == 0 && d != 0 || i > 0 && d <= c.OffsetDeltas[i-1] {
-			return nil, fmt.Errorf("%w: offset deltas do not ascend at record %d", errColumns, i)
+			return fmt.Errorf("%w: offset deltas do not ascend at record %d", errColumns, i)
 		}
 	}
 	// Views into an arena that is nil would be nil, and an empty value would look like null.
@@ -92,42 +101,40 @@ func NewBatch(p Partition, c Columns) (*Batch, error) {
 	if c.HeaderArena == nil {
 		c.HeaderArena = []byte{}
 	}
-	b := &Batch{partition: p, c: c, start: make([]uint32, n)}
+	*b = Batch{partition: p, c: c, start: again(b.start, n), hstart: b.hstart, hpos: b.hpos}
 	pos := 0
 	for i := range n {
 		b.start[i] = uint32(pos)
 		if len(c.KeyLengths) != 0 {
 			if c.KeyLengths[i] < -1 {
-				return nil, fmt.Errorf("%w: key of record %d has length %d", errColumns, i, c.KeyLengths[i])
+				return fmt.Errorf("%w: key of record %d has length %d", errColumns, i, c.KeyLengths[i])
 			}
 			pos += int(max(c.KeyLengths[i], 0))
 		}
 		if c.ValueLengths[i] < -1 {
-			return nil, fmt.Errorf("%w: value of record %d has length %d", errColumns, i, c.ValueLengths[i])
+			return fmt.Errorf("%w: value of record %d has length %d", errColumns, i, c.ValueLengths[i])
 		}
 		pos += int(max(c.ValueLengths[i], 0))
 		if pos > len(c.Arena) {
-			return nil, fmt.Errorf("%w: record %d ends at byte %d of an arena of %d", errColumns, i, pos, len(c.Arena))
+			return fmt.Errorf("%w: record %d ends at byte %d of an arena of %d", errColumns, i, pos, len(c.Arena))
 		}
 	}
 	if pos != len(c.Arena) {
-		return nil, fmt.Errorf("%w: records fill %d bytes of an arena of %d", errColumns, pos, len(c.Arena))
+		return fmt.Errorf("%w: records fill %d bytes of an arena of %d", errColumns, pos, len(c.Arena))
 	}
-	if len(c.HeaderCounts) != 0 {
-		if err := b.indexHeaders(); err != nil {
-			return nil, err
-		}
-	}
-	return b, nil
+	return b.indexHeaders()
 }
 
 func (b *Batch) indexHeaders() error {
 	c := &b.c
+	if len(c.HeaderCounts) == 0 {
+		return nil
+	}
 	if len(c.HeaderLengths)%2 != 0 {
 		return fmt.Errorf("%w: odd number of header lengths", errColumns)
 	}
 	total := uint64(len(c.HeaderLengths) / 2)
-	b.hstart = make([]uint32, b.c.Records)
+	b.hstart = again(b.hstart, c.Records)
 	var sum uint64
 	for i, n := range c.HeaderCounts {
 		b.hstart[i] = uint32(sum)
@@ -139,7 +146,7 @@ func (b *Batch) indexHeaders() error {
 	if sum != total {
 		return fmt.Errorf("%w: %d headers counted, %d present", errColumns, sum, total)
 	}
-	b.hpos = make([]uint32, total)
+	b.hpos = again(b.hpos, int(total))
 	pos := 0
 	for h := range int(total) {
 		k, v := c.HeaderLengths[2*h], c.HeaderLengths[2*h+1]
@@ -156,6 +163,14 @@ func (b *Batch) indexHeaders() error {
 		return fmt.Errorf("%w: headers fill %d bytes of an arena of %d", errColumns, pos, len(c.HeaderArena))
 	}
 	return nil
+}
+
+// again gives memory for n numbers, in place of what is not needed any more.
+func again(old []uint32, n int) []uint32 {
+	if cap(old) >= n {
+		return old[:n]
+	}
+	return make([]uint32, n)
 }
 
 // Partition is where the records come from.
@@ -246,7 +261,7 @@ func (b *Batch) All() iter.Seq2[int, Record] {
 // Headers yields the headers of record i in order.
 func (b *Batch) Headers(i int) iter.Seq[Header] {
 	return func(yield func(Header) bool) {
-		if b.hstart == nil {
+		if len(b.c.HeaderCounts) == 0 {
 			return
 		}
 		first := b.hstart[i]

@@ -17,6 +17,7 @@ func batchOf(arena []byte) *protocol.ToPlugin {
 // A buffer that is used again shows nothing of what it held before, whatever comes in one piece or in several.
 func TestCodec(t *testing.T) {
 	c := newCodec()
+	var spare arrival
 	for _, size := range []int{1, MaxBatch, 3 * MaxBatch, 100, 0, 5000} {
 		want := batchOf(bytes.Repeat([]byte{byte(size)}, size))
 		data, err := c.Marshal(want)
@@ -26,14 +27,60 @@ func TestCodec(t *testing.T) {
 		whole := data.Materialize()
 		data.Free()
 		for _, pieces := range []mem.BufferSlice{{mem.SliceBuffer(whole)}, {mem.SliceBuffer(whole[:len(whole)/2]), mem.SliceBuffer(whole[len(whole)/2:])}} {
-			var got protocol.ToPlugin
+			got := message{batch: &spare}
 			if err := c.Unmarshal(pieces, &got); err != nil {
 				t.Fatal(err)
 			}
-			if !proto.Equal(&got, want) {
+			if !got.isBatch || spare.id != 7 || !bytes.Equal(spare.columns.Arena, want.GetBatch().GetArena()) {
 				t.Errorf("an arena of %d bytes does not come back", size)
 			}
+			spare.release()
 		}
+	}
+}
+
+func TestCodecReadsOtherMessages(t *testing.T) {
+	c := newCodec()
+	for _, want := range []*protocol.ToPlugin{
+		{Message: &protocol.ToPlugin_Open{Open: &protocol.Open{Id: 3, Topic: "events", Partition: 1, Committed: -1}}},
+		{Message: &protocol.ToPlugin_Settled{Settled: &protocol.Settled{Id: 3, Next: 9}}},
+		{},
+	} {
+		data, err := c.Marshal(want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := message{batch: new(arrival)}
+		if err := c.Unmarshal(data, &got); err != nil {
+			t.Fatal(err)
+		}
+		data.Free()
+		if got.isBatch || !proto.Equal(&got.ToPlugin, want) {
+			t.Errorf("got %v, want %v", &got.ToPlugin, want)
+		}
+	}
+}
+
+// What is not a whole batch is refused.
+func TestCodecRefuses(t *testing.T) {
+	data, err := proto.Marshal(batchOf([]byte("x")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, in := range map[string][]byte{
+		"cut off":               data[:len(data)-1],
+		"a column is cut off":   {fieldBatch<<3 | 2, 3, fieldValueLengths<<3 | 2, 1, 0x80},
+		"an unending number":    {fieldBatch<<3 | 2, 2, fieldID << 3, 0x80},
+		"too many records":      {fieldBatch<<3 | 2, 6, fieldRecords << 3, 0xFF, 0xFF, 0xFF, 0xFF, 0x0F},
+		"a tag that is no tag":  {fieldBatch<<3 | 2, 1, 0},
+		"a field of wrong kind": {fieldBatch<<3 | 2, 1, fieldArena<<3 | 5},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := message{batch: new(arrival)}
+			if err := newCodec().Unmarshal(mem.BufferSlice{mem.SliceBuffer(in)}, &got); err == nil {
+				t.Errorf("got %+v", got.batch.columns)
+			}
+		})
 	}
 }
 

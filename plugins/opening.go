@@ -45,7 +45,7 @@ type opening struct {
 
 // command is a batch, or a flush when done is set.
 type command struct {
-	batch *protocol.Batch
+	batch *arrival
 	done  chan<- error
 }
 
@@ -174,8 +174,9 @@ func (o *opening) serve(w connectors.Writer) {
 			c.done <- o.guard("flushing", func() error { return w.Flush(o.ctx) })
 			continue
 		}
+		size := c.batch.size
 		err := o.write(w, c.batch)
-		o.task.out.taken(o.id, c.batch.GetSize())
+		o.task.out.taken(o.id, size)
 		if err != nil {
 			o.fail(err)
 			o.idle(err)
@@ -184,15 +185,21 @@ func (o *opening) serve(w connectors.Writer) {
 	}
 }
 
-func (o *opening) write(w connectors.Writer, m *protocol.Batch) error {
+func (o *opening) write(w connectors.Writer, a *arrival) error {
 	if err := o.ctx.Err(); err != nil {
 		return err
 	}
-	b, err := fromBatch(o.partition, m)
+	b, err := a.read(o.partition)
 	if err != nil {
-		return connectors.Fatal("reading a batch of the worker", err, "worker and plugin do not fit together").At(o.partition, m.GetBaseOffset())
+		return connectors.Fatal("reading a batch of the worker", err, "worker and plugin do not fit together").At(o.partition, a.columns.BaseOffset)
 	}
-	return o.guard("writing", func() error { return w.Write(o.ctx, b) })
+	if err := o.guard("writing", func() error { return w.Write(o.ctx, b) }); err != nil {
+		return err
+	}
+	if !b.Kept() {
+		o.task.reuse(a)
+	}
+	return nil
 }
 
 // idle passes the time of a writer that failed until the worker closes it.

@@ -259,6 +259,8 @@ type serverTask struct {
 	openings map[uint32]*opening
 	stopping bool
 	running  sync.WaitGroup // of openings
+
+	arrivals sync.Pool // of *arrival: memory for batches
 }
 
 func newServerTask(s *server, req *protocol.StartTaskRequest) *serverTask {
@@ -270,8 +272,15 @@ func newServerTask(s *server, req *protocol.StartTaskRequest) *serverTask {
 			log:     s.log.logger().With("connector", req.GetConnector(), "task", req.GetTask()),
 		},
 	}
+	t.arrivals.New = func() any { return new(arrival) }
 	t.ctx, t.cancel = context.WithCancel(context.Background())
 	return t
+}
+
+// reuse takes the memory of a batch that nobody reads any more.
+func (t *serverTask) reuse(a *arrival) {
+	a.release()
+	t.arrivals.Put(a)
 }
 
 func (t *serverTask) start(ctx context.Context, s connectors.Sink, req *protocol.StartTaskRequest) (task connectors.Task, err error) {
@@ -302,21 +311,28 @@ func (t *serverTask) abandon() {
 
 // receive hands on what the worker sends. It never waits for a writer: what is under way is bounded by the credit.
 func (t *serverTask) receive(stream grpc.BidiStreamingServer[protocol.ToPlugin, protocol.FromPlugin]) {
+	var next *arrival
 	for {
-		m, err := stream.Recv()
-		if err != nil {
+		if next == nil {
+			next = t.arrivals.Get().(*arrival) //nolint:forcetypeassert // nothing else is in it
+		}
+		m := message{batch: next}
+		if err := stream.RecvMsg(&m); err != nil {
 			if !errors.Is(err, io.EOF) {
 				t.out.signal() // the sender looks whether the stream has ended
 			}
 			return
 		}
+		if m.isBatch {
+			if o := t.opening(next.id); o != nil {
+				o.put(command{batch: next})
+			}
+			next = nil
+			continue
+		}
 		switch m := m.GetMessage().(type) {
 		case *protocol.ToPlugin_Open:
 			t.open(m.Open)
-		case *protocol.ToPlugin_Batch:
-			if o := t.opening(m.Batch.GetId()); o != nil {
-				o.put(command{batch: m.Batch})
-			}
 		case *protocol.ToPlugin_Close:
 			if o := t.opening(m.Close.GetId()); o != nil {
 				o.close()

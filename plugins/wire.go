@@ -2,7 +2,6 @@ package plugins
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/sluice-connect/sluice/connectors"
 	"github.com/sluice-connect/sluice/plugins/protocol"
@@ -132,20 +131,6 @@ func setBatch(b *protocol.Batch, id uint32, c *connectors.Columns, size int64) {
 
 // maxRecords bounds what a message may claim before its columns are looked at.
 const maxRecords = MaxMessage
-
-func fromBatch(p connectors.Partition, b *protocol.Batch) (*connectors.Batch, error) {
-	if b.GetRecords() > maxRecords {
-		return nil, fmt.Errorf("malformed batch: %d records", b.GetRecords())
-	}
-	return connectors.NewBatch(p, connectors.Columns{
-		Records: int(b.GetRecords()), BaseOffset: b.GetBaseOffset(), BaseTimestamp: b.GetBaseTimestamp(),
-		OffsetDeltas: b.GetOffsetDeltas(), TimestampDeltas: b.GetTimestampDeltas(),
-		KeyLengths: b.GetKeyLengths(), ValueLengths: b.GetValueLengths(),
-		HeaderCounts: b.GetHeaderCounts(), HeaderLengths: b.GetHeaderLengths(),
-		HeaderArena: b.GetHeaderArena(), Arena: b.GetArena(),
-		Topic: b.GetTopic(), KeySchema: b.GetKeySchema(), ValueSchema: b.GetValueSchema(),
-	})
-}
 
 // fromEvent gives nil for messages of a later protocol, which are to be ignored.
 func fromEvent(m *protocol.FromPlugin) Event {

@@ -3,7 +3,6 @@ package elasticsearch
 import (
 	"context"
 	"log/slog"
-	"sync"
 	"sync/atomic"
 
 	"github.com/sluice-connect/sluice/connectors"
@@ -17,7 +16,7 @@ type task struct {
 	limiter *limiter
 	m       *instruments
 	log     *slog.Logger
-	bulks   sync.Pool
+	spare   chan *bulk   // whose memory is used again
 	known   atomic.Bool  // the service has said who it is
 	learned atomic.Int64 // most bytes of a request that the service takes, as far as is known
 }
@@ -96,11 +95,25 @@ func (t *task) learn(n int, log *slog.Logger) {
 	}
 }
 
-// recycle keeps a bulk's memory for the next one, unless it is unusually large.
+// bulk gives an empty bulk.
+func (t *task) bulk() *bulk {
+	select {
+	case b := <-t.spare:
+		return b
+	default:
+		return new(bulk)
+	}
+}
+
+// recycle keeps a bulk's memory for the next one, unless it is unusually large or there are as many as requests under way. The
+// garbage collector would empty a pool several times a second, and buffers that grow anew cost more than all else here.
 func (t *task) recycle(b *bulk) {
 	if cap(b.buf) > 2*t.set.bulkBytes+(1<<16) || cap(b.body) > maxSmallAnswer {
 		return
 	}
 	b.reset()
-	t.bulks.Put(b)
+	select {
+	case t.spare <- b:
+	default:
+	}
 }
