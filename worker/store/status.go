@@ -239,6 +239,9 @@ func (s *StatusStore) Connectors() []string {
 // Refresh reads to the present end of the topic.
 func (s *StatusStore) Refresh(ctx context.Context) error { return s.topic.refresh(ctx) }
 
+// Lost is nil, or says that the topic has been deleted while the worker uses it: what it held is known to the workers that run only.
+func (s *StatusStore) Lost() error { return s.topic.gone() }
+
 // Flush returns when Kafka has taken all that was written before.
 func (s *StatusStore) Flush(ctx context.Context) error {
 	ctx, cancel := bounded(ctx)
