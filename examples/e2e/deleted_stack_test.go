@@ -20,16 +20,18 @@ import (
 func TestDeletedTopic(t *testing.T) {
 	t.Parallel()
 	s := stack.Shared(t, stack.Kafka)
+	// Connectors of one name have one consumer group, also those of different clusters on one Kafka.
 	for _, which := range []string{"config.storage.topic", "status.storage.topic", "assignment.storage.topic"} {
 		t.Run(which, func(t *testing.T) {
 			t.Parallel()
 			c := newCluster(t, s.KafkaBootstrap(), 2)
 			a, b := c.add(), c.add()
 			c.healthy(a, b)
-			c.files("f", 2, a)
-			c.spread("f", 2, a, b)
+			name := c.topic + "-f"
+			c.files(name, 2, a)
+			c.spread(name, 2, a, b)
 			c.send(200)
-			c.delivers("f", 2)
+			c.delivers(name, 2)
 			topic := c.props[which]
 			if topic == "" {
 				topic = c.props["config.storage.topic"] + "-assignment"
@@ -47,7 +49,7 @@ func TestDeletedTopic(t *testing.T) {
 				return nil
 			})
 			t.Logf("both say so after %s", time.Since(began))
-			err := request(http.MethodPut, b.url+"/connectors/g/config", map[string]string{
+			err := request(http.MethodPut, b.url+"/connectors/"+c.topic+"-g/config", map[string]string{
 				"connector.class": "FileStreamSink", "tasks.max": "1", "topics": c.topic, "file": filepath.Join(c.dir, "g"),
 			}, nil)
 			t.Logf("a new connector, %s after the deletion: %v", time.Since(began), err)
@@ -55,8 +57,8 @@ func TestDeletedTopic(t *testing.T) {
 				t.Errorf("a configuration for a topic that is gone: %v", err)
 			}
 			if which != "assignment.storage.topic" { // without it the workers know nothing of each other and stop in the end
-				c.delivers("f", 2)
-				c.finish("f")
+				c.delivers(name, 2)
+				c.finish(name)
 			}
 			if c.hasTopic(topic) {
 				t.Errorf("topic %s was made anew", topic)
@@ -72,16 +74,17 @@ func TestDeletedTopicOfASink(t *testing.T) {
 	c := newCluster(t, s.KafkaBootstrap(), 1)
 	a := c.add()
 	c.healthy(a)
-	c.files("f", 1, a)
-	c.spread("f", 1, a)
+	name := c.topic + "-f"
+	c.files(name, 1, a)
+	c.spread(name, 1, a)
 	c.send(200)
-	c.delivers("f", 1)
-	c.drain("f")
+	c.delivers(name, 1)
+	c.drain(name)
 	c.deleteTopic(c.topic)
 	began := time.Now()
 	trace := func() string {
 		var s status
-		if err := get(a.url+"/connectors/f/status", &s); err != nil || len(s.Tasks) != 1 {
+		if err := get(a.url+"/connectors/"+name+"/status", &s); err != nil || len(s.Tasks) != 1 {
 			return fmt.Sprint(err)
 		}
 		return s.Tasks[0].State + " " + s.Tasks[0].Trace

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -253,6 +254,9 @@ func (s *StatusStore) Flush(ctx context.Context) error {
 		if open == 0 {
 			return nil
 		}
+		if err := s.topic.gone(); err != nil {
+			return fmt.Errorf("write %d records: %w", open, err)
+		}
 		select {
 		case <-settled:
 		case <-s.done:
@@ -351,7 +355,9 @@ func (s *StatusStore) report(i id, seq uint64, at kafka.TopicPartition, err erro
 	s.flying--
 	if e := s.entry(i); e.seq == seq { // otherwise a later write stands for this one
 		if err != nil {
-			s.log.Warn("writing a status again", "key", i.key(), "error", s.client.explain(err))
+			if !errors.Is(err, errLost) { // which is said once
+				s.log.Warn("writing a status again", "key", i.key(), "error", s.client.explain(err))
+			}
 			s.unsent[i] = true
 			signal(s.retry)
 		} else {
