@@ -33,6 +33,7 @@ type result struct {
 	own     int64         // bytes of it in the worker itself
 	plugin  float64       // of cpu, what the plugin took, where that is measured
 	others  float64       // CPU seconds of the services per million records, where they are measured
+	broker  float64       // of others, what Kafka took
 	running time.Duration // from the POST to the state RUNNING
 }
 
