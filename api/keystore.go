@@ -6,12 +6,14 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"github.com/sluice-connect/sluice/connectors/keystore"
 )
 
 // keyStore is a file with a certificate and its key, read again when it changes: certificates are renewed while the
 // worker runs.
 type keyStore struct {
-	store store
+	file keystore.File
 
 	mu      sync.Mutex
 	cert    *tls.Certificate
@@ -22,10 +24,10 @@ type keyStore struct {
 func (k *keyStore) certificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	info, err := os.Stat(k.store.path)
+	info, err := os.Stat(k.file.Path)
 	if err == nil && (k.cert == nil || !info.ModTime().Equal(k.changed)) {
 		var cert tls.Certificate
-		if cert, err = k.store.keyPair(); err == nil {
+		if cert, err = k.file.KeyPair(); err == nil {
 			k.cert, k.changed = &cert, info.ModTime()
 		}
 	}

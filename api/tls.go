@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/sluice-connect/sluice/connectors/keystore"
 )
 
 // TLS configures listeners of https. The names in brackets are those of the worker's properties, which may begin with
@@ -30,7 +32,7 @@ func (t TLS) config(listeners string) (*tls.Config, error) {
 	if t.KeyStore == "" {
 		return nil, fmt.Errorf("configuration %[1]s has a listener of https: set %[1]s.https.ssl.keystore.location, or ssl.keystore.location, to a file with certificate and private key in PEM, PKCS12 or JKS", listeners)
 	}
-	keys := &keyStore{store: store{t.KeyStore, t.KeyStorePassword, t.KeyPassword}}
+	keys := &keyStore{file: keystore.File{Path: t.KeyStore, Password: t.KeyStorePassword, KeyPassword: t.KeyPassword}}
 	if _, err := keys.certificate(nil); err != nil {
 		return nil, err
 	}
@@ -52,7 +54,7 @@ func (t TLS) config(listeners string) (*tls.Config, error) {
 		return nil, fmt.Errorf("configuration ssl.client.auth is %s: set ssl.truststore.location to a file with the certificates of those who issue clients' certificates, in PEM, PKCS12 or JKS", t.ClientAuth)
 	}
 	var err error
-	if c.ClientCAs, err = (store{path: t.TrustStore, password: t.TrustStorePassword}).authorities(); err != nil {
+	if c.ClientCAs, err = (keystore.File{Path: t.TrustStore, Password: t.TrustStorePassword}).Authorities(); err != nil {
 		return nil, fmt.Errorf("reading configuration ssl.truststore.location: %w", err)
 	}
 	return c, nil
@@ -66,12 +68,12 @@ func (t TLS) client() (*tls.Config, error) {
 		return nil, err
 	}
 	if t.KeyStore != "" {
-		keys := &keyStore{store: store{t.KeyStore, t.KeyStorePassword, t.KeyPassword}}
+		keys := &keyStore{file: keystore.File{Path: t.KeyStore, Password: t.KeyStorePassword, KeyPassword: t.KeyPassword}}
 		c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return keys.certificate(nil) }
 	}
 	if t.TrustStore != "" {
 		var err error
-		if c.RootCAs, err = (store{path: t.TrustStore, password: t.TrustStorePassword}).authorities(); err != nil {
+		if c.RootCAs, err = (keystore.File{Path: t.TrustStore, Password: t.TrustStorePassword}).Authorities(); err != nil {
 			return nil, fmt.Errorf("reading configuration ssl.truststore.location: %w", err)
 		}
 	}

@@ -25,14 +25,14 @@ type outcome struct {
 func parseAnswer(body []byte, n int, outcomes []outcome) ([]outcome, error) {
 	outcomes = outcomes[:0]
 	var items bool
-	end, err := eachField(body, 0, func(name []byte, from, to int) (bool, error) {
+	end, err := walkFields(body, 0, func(name []byte, from int) (to int, stop bool, err error) {
 		if string(name) != "items" || items {
-			return false, nil
+			to, err = skipValue(body, from)
+			return to, false, err
 		}
 		items = true
-		var err error
-		outcomes, err = parseItems(body, from, n, outcomes)
-		return false, err
+		outcomes, to, err = parseItems(body, from, n, outcomes)
+		return to, false, err
 	})
 	switch {
 	case err != nil:
@@ -45,40 +45,45 @@ func parseAnswer(body []byte, n int, outcomes []outcome) ([]outcome, error) {
 	return outcomes, nil
 }
 
-// parseItems reads the array of items that begins at i.
-func parseItems(body []byte, i, n int, outcomes []outcome) ([]outcome, error) {
-	if body[i] != '[' {
-		return outcomes, errJSON
+// parseItems reads the array of items that begins at i, and gives the index behind it.
+func parseItems(body []byte, i, n int, outcomes []outcome) ([]outcome, int, error) {
+	if i >= len(body) || body[i] != '[' {
+		return outcomes, i, errJSON
 	}
 	i = skipSpace(body, i+1)
-	for i < len(body) && body[i] != ']' {
+	if i < len(body) && body[i] == ']' {
+		return outcomes, i + 1, nil
+	}
+	for {
 		if len(outcomes) == n {
-			return outcomes, fmt.Errorf("more than the %d items that were sent", n)
+			return outcomes, i, fmt.Errorf("more than the %d items that were sent", n)
 		}
-		status, end := plainItem(body[i:])
-		o := outcome{status: status}
-		if end += i; status == 0 {
+		status, length := plainItem(body[i:])
+		o, end := outcome{status: status}, i+length
+		if status == 0 {
 			var err error
 			if end, err = skipValue(body, i); err != nil {
-				return outcomes, err
+				return outcomes, i, err
 			}
 			if o, err = parseItem(body, i); err != nil {
-				return outcomes, err
+				return outcomes, i, err
 			}
 		}
 		outcomes = append(outcomes, o)
-		i = skipSpace(body, end)
-		if i < len(body) && body[i] == ',' {
-			if i = skipSpace(body, i+1); i < len(body) && body[i] != ']' {
-				continue
-			}
-			return outcomes, errJSON
+		if i = skipSpace(body, end); i >= len(body) {
+			return outcomes, i, errJSON
 		}
-		if i < len(body) && body[i] != ']' {
-			return outcomes, errJSON
+		switch body[i] {
+		case ']':
+			return outcomes, i + 1, nil
+		case ',':
+			if i = skipSpace(body, i+1); i < len(body) && body[i] == ']' {
+				return outcomes, i, errJSON
+			}
+		default:
+			return outcomes, i, errJSON
 		}
 	}
-	return outcomes, nil
 }
 
 // plainItems are the items without an error up to their status, as Elasticsearch writes nearly all of them.

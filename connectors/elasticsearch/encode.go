@@ -306,18 +306,18 @@ func (e *encoder) appendDocument(b *bulk, timestamp int64, value []byte) error {
 	return nil
 }
 
-// oneLine makes one line of a document (invariant 2). In valid JSON a line feed can only stand between tokens, where a
-// blank means the same; a document that was not checked before is checked now.
+// oneLine makes one line of a document (invariant 2): a line feed ends it, for the server, and nothing else does. In valid JSON one
+// can only stand between tokens, where a blank means the same; a document that was not checked before is checked now.
 func (e *encoder) oneLine(doc []byte) error {
-	if bytes.IndexByte(doc, '\n') < 0 && bytes.IndexByte(doc, '\r') < 0 && (!e.upsert || e.format.Value == connectors.PayloadJSON) {
-		return nil
-	}
-	if e.format.Value != connectors.PayloadJSON && !json.Valid(doc) {
+	i := bytes.IndexByte(doc, '\n')
+	if checked := e.format.Value == connectors.PayloadJSON; !checked && (i >= 0 || e.upsert) && !json.Valid(doc) {
 		return errors.New("the value is no JSON document")
 	}
-	for i, c := range doc {
-		if c == '\n' || c == '\r' {
-			doc[i] = ' '
+	if i >= 0 {
+		for j, c := range doc[i:] {
+			if c == '\n' {
+				doc[i+j] = ' '
+			}
 		}
 	}
 	return nil

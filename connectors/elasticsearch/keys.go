@@ -170,30 +170,28 @@ var (
 
 	securityProtocol = connectors.String("elastic.security.protocol", "SSL says that every address must begin with https://.",
 		connectors.Default(protocolPlain), connectors.OneOf(protocolPlain, protocolSSL), security, short, connectors.Display("Security protocol"))
-	trustType = connectors.String(sslPrefix+"ssl.truststore.type", "Format of the trusted certificates: PEM.",
+	trustType = connectors.String(sslPrefix+"ssl.truststore.type", "Format of the trusted certificates: JKS, PKCS12 or PEM. Which of them a file is, it tells itself.",
 		connectors.Default("JKS"), security)
-	trustLocation = connectors.String(sslPrefix+"ssl.truststore.location", "PEM file with the certificates of trusted authorities; without it those of the system.",
-		high, security)
-	trustPassword = connectors.Secret(sslPrefix+"ssl.truststore.password", "Password of the trust store.", high, security,
-		connectors.Ignored("PEM files of certificates have no password"))
+	trustLocation = connectors.String(sslPrefix+"ssl.truststore.location",
+		"File with the certificates of trusted authorities, JKS, PKCS12 or PEM; without it those of the system.", high, security)
+	trustPassword     = connectors.Secret(sslPrefix+"ssl.truststore.password", "Password of the trust store. Without it a JKS is read unchecked; PEM has none.", high, security)
 	trustCertificates = connectors.Secret(sslPrefix+"ssl.truststore.certificates", "Certificates of trusted authorities themselves, as PEM.", high, security)
-	keyType           = connectors.String(sslPrefix+"ssl.keystore.type", "Format of the client's key and certificate: PEM.",
+	keyType           = connectors.String(sslPrefix+"ssl.keystore.type", "Format of the client's key and certificate: JKS, PKCS12 or PEM. Which of them a file is, it tells itself.",
 		connectors.Default("JKS"), security)
-	keyLocation      = connectors.String(sslPrefix+"ssl.keystore.location", "PEM file with the client's private key and certificate chain.", high, security)
-	keyStorePassword = connectors.Secret(sslPrefix+"ssl.keystore.password", "Password of the key store.", high, security,
-		connectors.Ignored("PEM files have no password of their own"))
-	keyChain        = connectors.Secret(sslPrefix+"ssl.keystore.certificate.chain", "The client's certificate chain itself, as PEM.", high, security)
-	keyPEM          = connectors.Secret(sslPrefix+"ssl.keystore.key", "The client's private key itself, as PEM (PKCS#8 or PKCS#1, not encrypted).", high, security)
-	keyPassword     = connectors.Secret(sslPrefix+"ssl.key.password", "Password of the private key; encrypted keys are not supported.", high, security)
-	sslEnabled      = connectors.List(sslPrefix+"ssl.enabled.protocols", "Versions of TLS that are allowed: TLSv1.2, TLSv1.3.", connectors.Default("TLSv1.2,TLSv1.3"), security)
-	sslIdentity     = connectors.String(sslPrefix+"ssl.endpoint.identification.algorithm", "https compares the server's name with its certificate; empty does not.", connectors.Default("https"), low, security)
-	sslProtocol     = connectors.String(sslPrefix+"ssl.protocol", "Version of TLS.", connectors.Default("TLSv1.3"), security, connectors.Ignored("ssl.enabled.protocols decides"))
-	sslProvider     = connectors.String(sslPrefix+"ssl.provider", "Security provider of the JVM.", security, connectors.Ignored(goTLS))
-	sslCiphers      = connectors.List(sslPrefix+"ssl.cipher.suites", "Cipher suites.", low, security, connectors.Ignored(goTLS))
-	sslKeyManager   = connectors.String(sslPrefix+"ssl.keymanager.algorithm", "Key manager of the JVM.", connectors.Default("SunX509"), low, security, connectors.Ignored(goTLS))
-	sslTrustManager = connectors.String(sslPrefix+"ssl.trustmanager.algorithm", "Trust manager of the JVM.", connectors.Default("PKIX"), low, security, connectors.Ignored(goTLS))
-	sslRandom       = connectors.String(sslPrefix+"ssl.secure.random.implementation", "Random numbers of the JVM.", low, security, connectors.Ignored(goTLS))
-	sslEngine       = connectors.ClassName(sslPrefix+"ssl.engine.factory.class", "Java class that makes TLS engines.", low, security, connectors.Ignored(goTLS))
+	keyLocation      = connectors.String(sslPrefix+"ssl.keystore.location", "File with the client's private key and certificate chain, JKS, PKCS12 or PEM.", high, security)
+	keyStorePassword = connectors.Secret(sslPrefix+"ssl.keystore.password", "Password of the key store; PEM has none.", high, security)
+	keyChain         = connectors.Secret(sslPrefix+"ssl.keystore.certificate.chain", "The client's certificate chain itself, as PEM.", high, security)
+	keyPEM           = connectors.Secret(sslPrefix+"ssl.keystore.key", "The client's private key itself, as PEM (PKCS#8 or PKCS#1, not encrypted).", high, security)
+	keyPassword      = connectors.Secret(sslPrefix+"ssl.key.password", "Password of the private key in a JKS; empty: that of the key store. Encrypted keys in PEM are not supported.", high, security)
+	sslEnabled       = connectors.List(sslPrefix+"ssl.enabled.protocols", "Versions of TLS that are allowed: TLSv1.2, TLSv1.3.", connectors.Default("TLSv1.2,TLSv1.3"), security)
+	sslIdentity      = connectors.String(sslPrefix+"ssl.endpoint.identification.algorithm", "https compares the server's name with its certificate; empty does not.", connectors.Default("https"), low, security)
+	sslProtocol      = connectors.String(sslPrefix+"ssl.protocol", "Version of TLS.", connectors.Default("TLSv1.3"), security, connectors.Ignored("ssl.enabled.protocols decides"))
+	sslProvider      = connectors.String(sslPrefix+"ssl.provider", "Security provider of the JVM.", security, connectors.Ignored(goTLS))
+	sslCiphers       = connectors.List(sslPrefix+"ssl.cipher.suites", "Cipher suites.", low, security, connectors.Ignored(goTLS))
+	sslKeyManager    = connectors.String(sslPrefix+"ssl.keymanager.algorithm", "Key manager of the JVM.", connectors.Default("SunX509"), low, security, connectors.Ignored(goTLS))
+	sslTrustManager  = connectors.String(sslPrefix+"ssl.trustmanager.algorithm", "Trust manager of the JVM.", connectors.Default("PKIX"), low, security, connectors.Ignored(goTLS))
+	sslRandom        = connectors.String(sslPrefix+"ssl.secure.random.implementation", "Random numbers of the JVM.", low, security, connectors.Ignored(goTLS))
+	sslEngine        = connectors.ClassName(sslPrefix+"ssl.engine.factory.class", "Java class that makes TLS engines.", low, security, connectors.Ignored(goTLS))
 
 	kerberosPrincipal = connectors.String("kerberos.user.principal", "Not supported: must not be set.", low, kerberos, long, connectors.Display("Kerberos User Principal"))
 	kerberosKeytab    = connectors.String("kerberos.keytab.path", "Not supported: must not be set.", low, kerberos, long, connectors.Display("Kerberos Keytab Path"))

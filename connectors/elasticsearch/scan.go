@@ -99,6 +99,16 @@ func skipNested(b []byte, i int) (int, error) {
 // eachField calls f for the fields of the object that begins at i, until f says stop, and gives the index behind the
 // object (or behind the field at which it stopped). name is as written, without its quotes.
 func eachField(b []byte, i int, f func(name []byte, from, to int) (stop bool, err error)) (int, error) {
+	return walkFields(b, i, func(name []byte, from int) (to int, stop bool, err error) {
+		if to, err = skipValue(b, from); err == nil {
+			stop, err = f(name, from, to)
+		}
+		return to, stop, err
+	})
+}
+
+// walkFields is eachField for an f that finds the end of each value itself, and gives the index behind it.
+func walkFields(b []byte, i int, f func(name []byte, from int) (to int, stop bool, err error)) (int, error) {
 	i = skipSpace(b, i)
 	if i >= len(b) || b[i] != '{' {
 		return i, errJSON
@@ -117,11 +127,8 @@ func eachField(b []byte, i int, f func(name []byte, from, to int) (stop bool, er
 		if i = skipSpace(b, i); i >= len(b) || b[i] != ':' {
 			return i, errJSON
 		}
-		from := skipSpace(b, i+1)
-		if i, err = skipValue(b, from); err != nil {
-			return i, err
-		}
-		if stop, err := f(name, from, i); stop || err != nil {
+		var stop bool
+		if i, stop, err = f(name, skipSpace(b, i+1)); stop || err != nil {
 			return i, err
 		}
 		if i = skipSpace(b, i); i >= len(b) {

@@ -183,8 +183,14 @@ func TestCheck(t *testing.T) {
 			want: map[string]string{"elastic.security.protocol": "to use SSL configs"},
 		},
 		{
-			name: "Java key store", set: map[string]string{"elastic.https.ssl.truststore.location": "/x.jks"},
-			want: map[string]string{"elastic.https.ssl.truststore.type": "PEM"},
+			name: "store of another kind", set: map[string]string{"elastic.https.ssl.truststore.location": "/x.bks", "elastic.https.ssl.truststore.type": "BKS"},
+			want: map[string]string{"elastic.https.ssl.truststore.type": "JKS, PKCS12 or PEM"},
+		},
+		{
+			name: "Java key store", set: map[string]string{
+				"elastic.https.ssl.truststore.location": "/x.jks", "elastic.https.ssl.truststore.password": "p",
+				"elastic.https.ssl.keystore.location": "/y.jks", "elastic.https.ssl.keystore.password": "p", "elastic.https.ssl.key.password": "q",
+			},
 		},
 		{
 			name: "old TLS", set: map[string]string{"elastic.https.ssl.enabled.protocols": "TLSv1"},
@@ -220,7 +226,7 @@ func TestCheck(t *testing.T) {
 			want: map[string]string{"sluice.op.type": "CREATE", "write.method": "CREATE", "external.version.header": "CREATE"},
 		},
 		{
-			name: "encrypted key", set: map[string]string{"elastic.https.ssl.key.password": "p"},
+			name: "encrypted key", set: map[string]string{"elastic.https.ssl.key.password": "p", "elastic.https.ssl.keystore.type": "pem"},
 			want: map[string]string{"elastic.https.ssl.key.password": "Encrypted"},
 		},
 		{

@@ -56,6 +56,12 @@ func probe(ctx context.Context, cfg connectors.Config) ([]string, error) {
 	if err != nil {
 		return url, err
 	}
+	if _, err := trusted(cfg); err != nil {
+		return []string{trustLocation.Name()}, err
+	}
+	if _, err := identity(cfg); err != nil {
+		return []string{keyLocation.Name()}, err
+	}
 	c, err := newClient(cfg, &set)
 	if err != nil {
 		return url, err
@@ -94,6 +100,7 @@ func (Sink) Start(_ context.Context, cfg connectors.Config, rt connectors.Runtim
 	}
 	t := &task{set: set, format: rt.Records(), client: c, m: newInstruments(rt.Metrics()), log: rt.Logger()}
 	t.limiter = newLimiter(set.inFlight, set.records, set.bytes)
-	t.bulks.New = func() any { return new(bulk) }
+	t.sizes = newSizes(set.bulkBytes)
+	t.spare = make(chan *bulk, set.inFlight)
 	return t, nil
 }

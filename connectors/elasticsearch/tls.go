@@ -8,12 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/sluice-connect/sluice/connectors"
+	"github.com/sluice-connect/sluice/connectors/keystore"
 )
 
 // setTLS says whether any key of TLS has a value of the user's.
@@ -28,18 +27,23 @@ func checkTLS(cfg connectors.Config, wrong func(string, ...string)) {
 	if caFingerprint.Get(cfg) != "" && (trustLocation.Get(cfg) != "" || trustCertificates.Get(cfg) != "") {
 		wrong("'sluice.ca.fingerprint' takes the place of a trust store; set one of them.", caFingerprint.Name())
 	}
-	const convert = "Stores of the type %s are not supported; convert it to PEM (keytool -exportcert -rfc, openssl pkcs12 -nodes) and set '%s' to PEM."
-	if t := trustType.Get(cfg); trustLocation.Get(cfg) != "" && !is(t, "PEM") {
-		wrong(fmt.Sprintf(convert, t, trustType.Name()), trustType.Name())
-	}
-	if t := keyType.Get(cfg); keyLocation.Get(cfg) != "" && !is(t, "PEM") {
-		wrong(fmt.Sprintf(convert, t, keyType.Name()), keyType.Name())
+	for _, store := range []struct {
+		location connectors.Key[string]
+		kind     connectors.Key[string]
+	}{{trustLocation, trustType}, {keyLocation, keyType}} {
+		switch strings.ToUpper(store.kind.Get(cfg)) {
+		case "JKS", "PKCS12", "PEM":
+		default:
+			if store.location.Get(cfg) != "" {
+				wrong("Stores of the type "+store.kind.Get(cfg)+" are not supported; use JKS, PKCS12 or PEM.", store.kind.Name())
+			}
+		}
 	}
 	if (keyChain.Get(cfg) != "") != (keyPEM.Get(cfg) != "") {
 		wrong("Both '"+keyChain.Name()+"' and '"+keyPEM.Name()+"' must be set.", keyChain.Name(), keyPEM.Name())
 	}
-	if keyPassword.Get(cfg) != "" {
-		wrong("Encrypted private keys are not supported; decrypt it (openssl pkcs8) and protect the file instead.", keyPassword.Name())
+	if keyPassword.Get(cfg) != "" && (keyPEM.Get(cfg) != "" || is(keyType.Get(cfg), "PEM")) {
+		wrong("Encrypted private keys in PEM are not supported; use PKCS12 or JKS, or decrypt it (openssl pkcs8) and protect the file instead.", keyPassword.Name())
 	}
 	if _, err := tlsVersions(cfg); err != nil {
 		wrong(err.Error(), sslEnabled.Name())
@@ -79,7 +83,7 @@ func newTLS(cfg connectors.Config) (*tls.Config, error) {
 	if c.RootCAs, err = trusted(cfg); err != nil {
 		return nil, err
 	}
-	if err := identity(cfg, c); err != nil {
+	if c.Certificates, err = identity(cfg); err != nil {
 		return nil, err
 	}
 	names := hosts(connectionURL.Get(cfg))
@@ -101,47 +105,48 @@ func newTLS(cfg connectors.Config) (*tls.Config, error) {
 
 // trusted gives the trusted authorities; nil means those of the system.
 func trusted(cfg connectors.Config) (*x509.CertPool, error) {
-	text, from := []byte(trustCertificates.Get(cfg).Reveal()), trustCertificates.Name()
-	if len(text) == 0 {
-		name := trustLocation.Get(cfg)
-		if name == "" {
-			return nil, nil
+	const op = "reading the trusted certificates"
+	if text := trustCertificates.Get(cfg).Reveal(); text != "" {
+		pool := x509.NewCertPool()
+		if !pool.AppendCertsFromPEM([]byte(text)) {
+			return nil, connectors.Misconfigured(op, errors.New("no certificate in PEM form"), "correct "+trustCertificates.Name())
 		}
-		var err error
-		if text, err = os.ReadFile(filepath.Clean(name)); err != nil {
-			return nil, connectors.Misconfigured("reading the trusted certificates", err, "correct "+trustLocation.Name())
-		}
-		from = name
+		return pool, nil
 	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(text) {
-		return nil, connectors.Misconfigured("reading the trusted certificates of "+from, errors.New("no certificate in PEM form"), "convert it to PEM")
+	name := trustLocation.Get(cfg)
+	if name == "" {
+		return nil, nil
+	}
+	pool, err := keystore.File{Path: name, Password: trustPassword.Get(cfg).Reveal(), Prefix: sslPrefix}.Authorities()
+	if err != nil {
+		return nil, connectors.Misconfigured(op, err, "correct "+trustLocation.Name())
 	}
 	return pool, nil
 }
 
-// identity adds the client's own certificate, where there is one.
-func identity(cfg connectors.Config, c *tls.Config) error {
-	chain, key := []byte(keyChain.Get(cfg).Reveal()), []byte(keyPEM.Get(cfg).Reveal())
-	if name := keyLocation.Get(cfg); name != "" && len(chain) == 0 {
-		text, err := os.ReadFile(filepath.Clean(name))
-		if err != nil {
-			return connectors.Misconfigured("reading the client's key and certificate", err, "correct "+keyLocation.Name())
+// identity gives the client's own certificate; none where it has none.
+func identity(cfg connectors.Config) ([]tls.Certificate, error) {
+	const op = "reading the client's key and certificate"
+	if chain, key := keyChain.Get(cfg).Reveal(), keyPEM.Get(cfg).Reveal(); chain != "" {
+		if block, _ := pem.Decode([]byte(key)); block != nil && strings.Contains(block.Type, "ENCRYPTED") {
+			return nil, connectors.Misconfigured(op, errors.New("the key is encrypted"), "decrypt it (openssl pkcs8), or use a store of the type PKCS12 or JKS")
 		}
-		chain, key = text, text
+		pair, err := tls.X509KeyPair([]byte(chain), []byte(key))
+		if err != nil {
+			return nil, connectors.Misconfigured(op, err, "give a private key and its certificate chain as PEM")
+		}
+		return []tls.Certificate{pair}, nil
 	}
-	if len(chain) == 0 {
-		return nil
+	name := keyLocation.Get(cfg)
+	if name == "" {
+		return nil, nil
 	}
-	if block, _ := pem.Decode(key); block != nil && strings.Contains(block.Type, "ENCRYPTED") {
-		return connectors.Misconfigured("reading the client's key", errors.New("it is encrypted"), "decrypt it (openssl pkcs8) and protect the file instead")
-	}
-	pair, err := tls.X509KeyPair(chain, key)
+	store := keystore.File{Path: name, Password: keyStorePassword.Get(cfg).Reveal(), KeyPassword: keyPassword.Get(cfg).Reveal(), Prefix: sslPrefix}
+	pair, err := store.KeyPair()
 	if err != nil {
-		return connectors.Misconfigured("reading the client's key and certificate", err, "give a private key and its certificate chain as PEM")
+		return nil, connectors.Misconfigured(op, err, "correct "+keyLocation.Name())
 	}
-	c.Certificates = []tls.Certificate{pair}
-	return nil
+	return []tls.Certificate{pair}, nil
 }
 
 // withFingerprint trusts the one authority whose certificate has a digest, and which the server sends along. That the

@@ -10,17 +10,21 @@ import (
 	"crypto/x509/pkix"
 	"encoding/hex"
 	"encoding/pem"
+	"errors"
 	"log/slog"
+	"maps"
 	"math/big"
 	"net"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/sluice-connect/sluice/connectors"
+	"github.com/sluice-connect/sluice/connectors/keystore"
 )
 
 func fingerprint(c *x509.Certificate) string {
@@ -144,6 +148,69 @@ func TestTLS(t *testing.T) {
 			err := New().Probe(t.Context(), parse(t, server.URL, with(tc.set, "elastic.security.protocol", "SSL", "connection.timeout.ms", "30000")))
 			if (err == nil) != (tc.bad == "") || err != nil && (!strings.Contains(err.Error(), tc.bad) || connectors.CodeOf(err) != connectors.CodeRetriable) {
 				t.Errorf("probe: %v, want %q", err, tc.bad)
+			}
+		})
+	}
+}
+
+// TestStoresOfJava connects with files that keytool has made.
+func TestStoresOfJava(t *testing.T) {
+	const password = "store-password"
+	dir := filepath.Join("..", "keystore", "testdata")
+	own, err := keystore.File{Path: filepath.Join(dir, "ca.p12"), Password: password}.KeyPair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ca := &authority{cert: own.Leaf, key: own.PrivateKey.(*ecdsa.PrivateKey)}
+	pool := x509.NewCertPool()
+	pool.AddCert(ca.cert)
+	es := issue(t, "es", ca, "127.0.0.1")
+	server := httptest.NewUnstartedServer(newService(t))
+	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+	server.TLS = &tls.Config{
+		Certificates: []tls.Certificate{{Certificate: [][]byte{es.cert.Raw}, PrivateKey: es.key}},
+		ClientCAs:    pool, ClientAuth: tls.RequireAndVerifyClientCert,
+	}
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	trustKey, keysKey := sslPrefix+"ssl.truststore.location", sslPrefix+"ssl.keystore.location"
+	trustPass, keysPass, keyPass := sslPrefix+"ssl.truststore.password", sslPrefix+"ssl.keystore.password", sslPrefix+"ssl.key.password"
+	for _, tc := range []struct {
+		name, trust, keys string
+		set               map[string]string
+		bad               string // key that is blamed
+		hint              string
+	}{
+		{name: "PKCS12", trust: "trust.p12", keys: "keys.p12", set: map[string]string{sslPrefix + "ssl.truststore.type": "PKCS12", sslPrefix + "ssl.keystore.type": "PKCS12"}},
+		{name: "PKCS12 that nobody calls so", trust: "trust.p12", keys: "java8.p12"},
+		{name: "JKS", trust: "trust.jks", keys: "keys.jks", set: map[string]string{keyPass: "key-password"}},
+		{name: "PEM and PKCS12", trust: "ca.pem", keys: "keys.p12", set: map[string]string{sslPrefix + "ssl.truststore.type": "PEM"}},
+		{name: "one file for both", trust: "keys.p12", keys: "keys.p12"},
+		{name: "wrong password of the trust store", trust: "trust.p12", keys: "keys.p12", set: map[string]string{trustPass: "x"}, bad: trustKey, hint: trustPass},
+		{name: "wrong password of the key store", trust: "trust.p12", keys: "keys.p12", set: map[string]string{keysPass: "x"}, bad: keysKey, hint: keysPass},
+		{name: "password of the key is missing", trust: "trust.jks", keys: "keys.jks", bad: keysKey, hint: keyPass},
+		{name: "no such file", trust: "missing.jks", keys: "keys.jks", bad: trustKey, hint: trustKey},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			set := map[string]string{
+				securityProtocol.Name(): "SSL", connectionTimeout.Name(): "30000",
+				trustKey: filepath.Join(dir, tc.trust), trustPass: password, keysKey: filepath.Join(dir, tc.keys), keysPass: password,
+			}
+			maps.Copy(set, tc.set)
+			cfg := parse(t, server.URL, set)
+			err := New().Probe(t.Context(), cfg)
+			if tc.bad == "" {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			var blame *connectors.ProbeError
+			if !errors.As(err, &blame) || !slices.Equal(blame.Keys, []string{tc.bad}) || !strings.Contains(err.Error(), tc.hint) || connectors.CodeOf(err) != connectors.CodeMisconfigured {
+				t.Errorf("probe: %v, want %s blamed and %q in it", err, tc.bad, tc.hint)
+			}
+			if _, err := New().Start(t.Context(), cfg, newRuntime(connectors.PayloadString, connectors.PayloadJSON)); connectors.CodeOf(err) != connectors.CodeMisconfigured {
+				t.Errorf("start: %v", err)
 			}
 		})
 	}

@@ -14,7 +14,8 @@
 //     folders of the topic only where there is none, or where the files are gone that it speaks of.
 //  4. The content of files stays in memory until they are committed, up to sluice.buffer.bytes for all files of a Kafka
 //     partition, those being committed among them; a failed file is abandoned and written anew. A larger one is streamed, and
-//     its failure sends the task back to the last committed offset; one that follows a larger one is streamed from its beginning.
+//     its failure sends the task back to the last committed offset; one that follows a larger one, or grows so fast that it
+//     will soon be larger, is streamed from its beginning.
 //  5. In append mode the length of the growing file counts as recorded in its progress file, which is replaced by a
 //     rename from the temporary folder; what lies beyond was never acknowledged and is cut off by the next opening, or, from
 //     a file that HDFS did not let be opened, as soon as it does. After an attempt whose outcome is not known, and after a cut,

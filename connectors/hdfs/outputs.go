@@ -4,6 +4,7 @@ import (
 	"context"
 	"path"
 	"slices"
+	"time"
 
 	"github.com/sluice-connect/sluice/connectors"
 	"github.com/sluice-connect/sluice/connectors/hdfs/encode"
@@ -214,12 +215,16 @@ func (w *writer) stream(ctx context.Context, s streamer, o *output, part encode.
 // aheadBytes is how much of a file is streamed at a time that will be too large for memory anyway.
 const aheadBytes = 1 << 20
 
-// ahead streams what there is of the only open file where the one before it was too large for memory, as this one will be: it
-// need not fill the memory first, and HDFS need not wait until it has.
+// soonFull is how long a file may take to fill the memory, at its pace so far, for it to be streamed before: one that grows slowly
+// would keep a datanode busy all the time, and is better written anew from memory when that fails.
+const soonFull = 10 * time.Second
+
+// ahead streams what there is of the only open file where that will be too large for memory: it need not fill the memory first, and
+// HDFS need not wait until it has.
 func (w *writer) ahead(ctx context.Context) error {
 	s, ok := w.store.(streamer)
 	o := w.open.recent
-	if !ok || !w.large || !w.set.format.Flows() || o == nil || len(w.open.byFolder) > 1 || o.held < min(aheadBytes, w.set.buffer/4) || w.flying() {
+	if !ok || !w.set.format.Flows() || o == nil || len(w.open.byFolder) > 1 || o.held < min(aheadBytes, w.set.buffer/4) || w.flying() || !w.willBeLarge(o) {
 		return nil
 	}
 	if err := w.idle(ctx); err != nil {
@@ -229,6 +234,17 @@ func (w *writer) ahead(ctx context.Context) error {
 		return w.stream(ctx, s, o, part)
 	}
 	return nil
+}
+
+// willBeLarge tells whether a file will be too large for memory: because the one before it was, or by its size and pace so far.
+func (w *writer) willBeLarge(o *output) bool {
+	if w.large || o.temp.stream {
+		return true
+	}
+	size := float64(o.content.Size())
+	whole := min(size/float64(w.open.records)*float64(w.set.records), float64(w.set.fileSize))
+	full := float64(w.now().Sub(w.began)) * float64(w.set.buffer) / size
+	return whole > float64(w.set.buffer) && full < float64(soonFull)
 }
 
 // cut takes all that is open away to be committed.

@@ -43,6 +43,9 @@ func sequence(first, last int64) (s []int64) {
 	return s
 }
 
+// slowly is a pause between ten big records at which nobody expects them to fill the memory soon.
+const slowly = 5 * time.Second
+
 // A file larger than its share of memory goes to HDFS meanwhile, and shows itself as a whole.
 func TestStreaming(t *testing.T) {
 	inBubble(t, streaming, func(t *testing.T, b *bench, w *writer, a *acks) {
@@ -54,6 +57,7 @@ func TestStreaming(t *testing.T) {
 				t.Fatal(err)
 			}
 			most = max(most, b.buffered.get())
+			_ = sleep(t.Context(), slowly)
 		}
 		if most < 32<<10 || most > 64<<10+1024 {
 			t.Errorf("at most %d bytes were held", most)
@@ -188,18 +192,20 @@ func TestStreamedFileIsFenced(t *testing.T) {
 	}
 }
 
-// A file that follows a large one goes to HDFS from its beginning, and one that follows a small one stays in memory.
+// A file that follows a large one goes to HDFS from its beginning, and so does one that will fill the memory soon. One that follows
+// a small one and grows slowly stays in memory.
 func TestStreamingAhead(t *testing.T) {
 	inBubble(t, streaming, func(t *testing.T, b *bench, w *writer, _ *acks) {
 		t.Helper()
 		next := int64(0)
-		file := func(records int64) (most int64) {
+		file := func(records int64, pace time.Duration) (most int64) {
 			first := next
 			for ; next < first+records; next += 10 {
 				if err := written(t.Context(), w, batch(next, next+9, big)); err != nil {
 					t.Fatal(err)
 				}
 				most = max(most, b.buffered.get())
+				_ = sleep(t.Context(), pace)
 			}
 			if err := w.Flush(t.Context()); err != nil {
 				t.Fatal(err)
@@ -209,14 +215,20 @@ func TestStreamingAhead(t *testing.T) {
 			}
 			return most
 		}
-		for i, tc := range []struct{ records, least, most int64 }{
-			{200, 32 << 10, 66 << 10}, // large, as nobody could know
-			{200, 1, 26 << 10},        // and so is this one
-			{30, 1, 26 << 10},
-			{30, 30 << 10, 30 << 10}, // the one before it was small
-			{200, 32 << 10, 66 << 10},
+		for i, tc := range []struct {
+			records, least, most int64
+			pace                 time.Duration
+		}{
+			{200, 32 << 10, 66 << 10, slowly}, // large, as nobody could know
+			{200, 1, 26 << 10, slowly},        // and so is this one
+			{30, 1, 26 << 10, slowly},
+			{30, 30 << 10, 30 << 10, slowly}, // the one before it was small
+			{200, 1, 26 << 10, 0},            // will be large, as its pace says
+			{30, 1, 26 << 10, slowly},
+			{30, 30 << 10, 30 << 10, slowly},
+			{200, 32 << 10, 66 << 10, slowly},
 		} {
-			if held := file(tc.records); held < tc.least || held > tc.most {
+			if held := file(tc.records, tc.pace); held < tc.least || held > tc.most {
 				t.Errorf("file %d: at most %d bytes were held, want %d to %d", i, held, tc.least, tc.most)
 			}
 		}

@@ -59,8 +59,9 @@ type writer struct {
 	schemas *encode.Schemas
 	locator *partition.Locator
 	open    outputs
-	next    int64 // behind the last record seen
-	base    int64 // record time of the first record in the open files
+	next    int64     // behind the last record seen
+	base    int64     // record time of the first record in the open files
+	began   time.Time // when that came
 	due     time.Time
 	timer   *time.Timer
 	large   bool  // the last file was too large for memory
@@ -259,6 +260,7 @@ func (w *writer) reject(offset int64, err error) {
 func (w *writer) begin(at int64) {
 	w.base = at
 	now := w.now()
+	w.began = now
 	if at, ok := w.set.rotation.due(now); ok {
 		w.due = at
 		w.timer.Reset(at.Sub(now))

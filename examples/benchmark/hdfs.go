@@ -27,13 +27,14 @@ type workload struct {
 	name      string
 	converter string
 	format    string
+	extension string
 	flush     int // records of a file
 }
 
 var workloads = []workload{
-	{"json-100000", "json", "JsonFormat", 100_000},
-	{"json-10000", "json", "JsonFormat", 10_000},
-	{"string-100000", "string", "StringFormat", 100_000},
+	{"json-100000", "json", "JsonFormat", ".json", 100_000},
+	{"json-10000", "json", "JsonFormat", ".json", 10_000},
+	{"string-100000", "string", "StringFormat", ".txt", 100_000},
 }
 
 // runHDFS measures the HDFS sink: the rate from the state RUNNING until the last full file is committed, and CPU time and
@@ -58,7 +59,7 @@ func runHDFS(ctx context.Context, o options) error {
 		return err
 	}
 	results := map[string][]result{}
-	for round := range o.rounds + 1 {
+	for round := range o.warmups + o.rounds {
 		for _, w := range workloads {
 			if o.workload != "" && o.workload != w.name {
 				continue
@@ -68,15 +69,15 @@ func runHDFS(ctx context.Context, o options) error {
 				return fmt.Errorf("%s, round %d: %w", w.name, round, err)
 			}
 			note := "  (warm-up)"
-			if round > 0 {
+			if round >= o.warmups {
 				results[w.name], note = append(results[w.name], r), ""
 			}
-			fmt.Printf("%-14s round %d: %8.0f records/s  %5.2f CPU s/million, %.2f of it the plugin  %4d MB, %d MB of it the worker; services %.2f CPU s/million%s\n",
-				w.name, round, r.rate, r.cpu, r.plugin, r.rss>>20, r.own>>20, r.others, note)
+			fmt.Printf("%-14s round %d: %8.0f records/s  %5.2f CPU s/million, %.2f of it the plugin  %4d MB, %d MB of it the worker; services %.2f CPU s/million, %.2f of it Kafka%s\n",
+				w.name, round, r.rate, r.cpu, r.plugin, r.rss>>20, r.own>>20, r.others, r.broker, note)
 			if r, err = loopHDFS(ctx, o, s, services, w, round); err != nil {
 				return fmt.Errorf("loop beside %s, round %d: %w", w.name, round, err)
 			}
-			if round > 0 {
+			if round >= o.warmups {
 				results[loop+w.name] = append(results[loop+w.name], r)
 			}
 			fmt.Printf("%-14s round %d: %8.0f records/s  %5.2f CPU s/million; services %.2f CPU s/million%s\n", "  loop", round, r.rate, r.cpu, r.others, note)
@@ -128,6 +129,27 @@ func (o options) files(partition int, w workload) int {
 	return n / w.flush
 }
 
+// lastFile is the last full file of a partition.
+func (o options) lastFile(dir string, partition int, w workload) string {
+	end := o.files(partition, w) * w.flush
+	return fmt.Sprintf("%s/partition=%d/%s+%d+%010d+%010d%s", dir, partition, topic, partition, end-w.flush, end-1, w.extension)
+}
+
+// awaitFile waits for a file by its name: listing folders all the time would cost the namenode as much as the sink does.
+func awaitFile(ctx context.Context, c *hdfs.Client, name string) error {
+	for {
+		_, err := c.Stat(name)
+		if err == nil || !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("waiting for %s: %w", name, ctx.Err())
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
 func measureHDFS(ctx context.Context, o options, s *stack.Stack, p *peer, services family, w workload, round int) (result, error) {
 	ctx, cancel := context.WithTimeout(ctx, roundTimeout)
 	defer cancel()
@@ -147,27 +169,19 @@ func measureHDFS(ctx context.Context, o options, s *stack.Stack, p *peer, servic
 		return result{}, err
 	}
 	defer look.Close()
-	before, others := p.cpu(), services.cpu()
+	before, others, broker := p.cpu(), services.cpu(), services[0].cpu()
 	began := time.Now()
 	if err := p.call(ctx, http.MethodPost, "/connectors", map[string]any{"name": name, "config": cfg}, nil); err != nil {
 		return result{}, err
 	}
 	running := p.waitRunning(ctx, name, o.partitions, began)
 	dir := "/" + name + "/topics/" + topic
-	var files []string
-	for {
-		n := 0
-		var err error
-		if files, n, err = committedRecords(look, dir); err != nil {
+	for i := range o.partitions {
+		if o.files(i, w) == 0 {
+			continue
+		}
+		if err := awaitFile(ctx, look, o.lastFile(dir, i, w)); err != nil {
 			return result{}, err
-		}
-		if n >= want {
-			break
-		}
-		select {
-		case <-ctx.Done():
-			return result{}, fmt.Errorf("%d of %d records", n, want)
-		case <-time.After(20 * time.Millisecond):
 		}
 	}
 	took := time.Since(began) - running
@@ -175,9 +189,17 @@ func measureHDFS(ctx context.Context, o options, s *stack.Stack, p *peer, servic
 	per := 1e6 / float64(want)
 	total, plugin := p.cpus()
 	r.cpu, r.plugin, r.others = (total-before)*per, plugin*per, (services.cpu()-others)*per
+	r.broker = (services[0].cpu() - broker) * per
 	r.rss, r.own = p.rss()
 	if err := p.call(ctx, http.MethodDelete, "/connectors/"+name, nil, nil); err != nil {
 		return result{}, err
+	}
+	files, n, err := committedRecords(look, dir)
+	if err != nil {
+		return result{}, err
+	}
+	if n < want {
+		return result{}, fmt.Errorf("%d of %d records, although the last files are there", n, want)
 	}
 	if round == 0 {
 		return r, verifyHDFS(ctx, s, files, o.records, want)
@@ -203,8 +225,7 @@ func webHDFS(ctx context.Context, s *stack.Stack, path, op string) ([]byte, erro
 	return b, err
 }
 
-// committedRecords counts what the names of files say. It asks as a client does and not through WebHDFS, which would cost the
-// namenode more than the sink does.
+// committedRecords counts what the names of files say.
 func committedRecords(c *hdfs.Client, dir string) (files []string, n int, err error) {
 	infos, err := c.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) { // not there yet

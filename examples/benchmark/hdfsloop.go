@@ -31,7 +31,7 @@ func (f family) cpu() (sum float64) {
 	return sum
 }
 
-// servers are the services of the stack.
+// servers are the services of the stack, Kafka first.
 func servers(s *stack.Stack) (family, error) {
 	var f family
 	for _, name := range []string{"kafka", "namenode", "datanode1", "datanode2", "datanode3"} {

@@ -29,6 +29,7 @@ type options struct {
 	dir        string
 
 	workload    string // the only one of the HDFS sink
+	warmups     int    // rounds of the HDFS sink that do not count
 	replication int    // copies of a block in HDFS
 }
 
@@ -47,6 +48,7 @@ func main() {
 	elastic := flag.Bool("elasticsearch", false, "measure the Elasticsearch sink against a loop that only sends bulk requests")
 	hdfs := flag.Bool("hdfs", false, "measure the HDFS sink on real HDFS")
 	flag.StringVar(&o.workload, "workload", "", "the only workload of the HDFS sink to measure: json-100000, json-10000 or string-100000")
+	flag.IntVar(&o.warmups, "warmups", 2, "rounds of the HDFS sink that do not count: the servers' compilers are at work in them")
 	flag.IntVar(&o.replication, "replication", 1, "copies of a block in HDFS, at most 3")
 	flag.Parse()
 	o.converters = strings.Split(converters, ",")

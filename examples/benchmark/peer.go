@@ -33,6 +33,7 @@ type result struct {
 	own     int64         // bytes of it in the worker itself
 	plugin  float64       // of cpu, what the plugin took, where that is measured
 	others  float64       // CPU seconds of the services per million records, where they are measured
+	broker  float64       // of others, what Kafka took
 	running time.Duration // from the POST to the state RUNNING
 }
 
@@ -47,7 +48,8 @@ var converters = map[string]map[string]string{
 // errStatus says that a worker answered, but not what was hoped for.
 var errStatus = errors.New("bad status")
 
-const roundTimeout = 3 * time.Minute
+// roundTimeout is wide: a round takes seconds, but on a busy machine it may take minutes.
+const roundTimeout = 10 * time.Minute
 
 func (p *peer) measure(ctx context.Context, o options, conv string, round int) (result, error) {
 	ctx, cancel := context.WithTimeout(ctx, roundTimeout)
