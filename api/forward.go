@@ -33,6 +33,8 @@ type Peer interface {
 	SessionKey() (key []byte, algorithm string, ok bool)
 	// CatchUp reads what other workers have written by now, so that an answer of this one shows it.
 	CatchUp(ctx context.Context) error
+	// Lost tells whether the worker with a URL is no member of the cluster any more. It is false where that is not known.
+	Lost(ctx context.Context, url string) bool
 }
 
 // Kafka Connect's names.
@@ -54,6 +56,7 @@ const maxForwarded = 64 << 20
 // forward sends a request on to the worker that has to serve it, and its answer back. As in Kafka Connect a request makes two hops at
 // most: the first worker sends it on with forward=true, the second with forward=false, and the third does not send it on.
 func (a *Handler) forward(w http.ResponseWriter, r *http.Request, h Herder, to string, body []byte) error {
+	to = strings.TrimSuffix(to, "/")
 	q := r.URL.Query()
 	next := "true"
 	switch strings.ToLower(q.Get(forwardParameter)) {
@@ -65,7 +68,9 @@ func (a *Handler) forward(w http.ResponseWriter, r *http.Request, h Herder, to s
 		return &Error{Status: http.StatusConflict, Message: twoHops, RetryAfter: time.Second}
 	}
 	q.Set(forwardParameter, next)
-	req, err := http.NewRequestWithContext(r.Context(), r.Method, strings.TrimSuffix(to, "/")+r.URL.EscapedPath()+"?"+q.Encode(), bytes.NewReader(body))
+	ctx, done := a.attend(r.Context(), h, to)
+	defer done()
+	req, err := http.NewRequestWithContext(ctx, r.Method, to+r.URL.EscapedPath()+"?"+q.Encode(), bytes.NewReader(body))
 	if err != nil {
 		return fmt.Errorf("sending the request on to %s: %w", to, err)
 	}
@@ -85,12 +90,12 @@ func (a *Handler) forward(w http.ResponseWriter, r *http.Request, h Herder, to s
 			a.log.Warn("a worker to which a request belongs cannot be reached", "worker", to, "error", err)
 			return &Error{Status: http.StatusConflict, Message: noLeader, RetryAfter: time.Second}
 		}
-		return fmt.Errorf("IO Error trying to forward REST request: %w", err)
+		return unanswered(ctx, to, err)
 	}
 	defer resp.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxForwarded))
 	if err != nil {
-		return fmt.Errorf("IO Error trying to forward REST request: %w", err)
+		return unanswered(ctx, to, err)
 	}
 	if many && resp.StatusCode < http.StatusMultipleChoices {
 		if err := peer.CatchUp(r.Context()); err != nil { // what was asked for is done

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // peerFake is a worker of several: it sends everything on to another, or serves it itself.
@@ -16,7 +17,10 @@ type peerFake struct {
 	*fakeHerder
 	key      string
 	caughtUp atomic.Int32
+	lost     atomic.Bool // the other
 }
+
+func (p *peerFake) Lost(context.Context, string) bool { return p.lost.Load() }
 
 func (p *peerFake) SessionKey() (key []byte, algorithm string, ok bool) {
 	return []byte(p.key), "HmacSHA256", p.key != ""
@@ -119,6 +123,33 @@ func TestForwardedSignature(t *testing.T) {
 	expect(t, newHandler(t, second, Options{}), signed, 403, `{"error_code":403,"message":"Internal request contained invalid signature."}`)
 	signed.header[algorithmHeader] = []string{"HmacMD5"}
 	if resp, body := ask(t, newHandler(t, second, Options{}), signed); resp.StatusCode != 400 || !strings.Contains(body, "HmacMD5") {
+		t.Errorf("answered %d %s", resp.StatusCode, body)
+	}
+}
+
+// A worker that has the request and is silent is waited for while it is a member of the cluster, and no longer; the answer names it.
+func TestForwardToTheSilent(t *testing.T) {
+	release := make(chan struct{})
+	asked := make(chan struct{}, 2)
+	silent := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked <- struct{}{}; <-release }))
+	defer silent.Close()
+	defer close(release)
+	first, a, _ := pair(t, "", "", Options{})
+	first.err = &Elsewhere{URL: silent.URL}
+	a.silentLook = 10 * time.Millisecond
+	go func() {
+		<-asked
+		first.lost.Store(true)
+	}()
+	resp, body := ask(t, a, request{method: "DELETE", path: "/connectors/g1"})
+	if resp.StatusCode != 500 || resp.Header.Get("Retry-After") == "" || !strings.Contains(body, "worker "+silent.URL+" does not answer, and it has lost its place") {
+		t.Errorf("answered %d %v %s", resp.StatusCode, resp.Header, body)
+	}
+
+	first, a, _ = pair(t, "", "", Options{RequestTimeout: 300 * time.Millisecond})
+	first.err = &Elsewhere{URL: silent.URL}
+	resp, body = ask(t, a, request{method: "DELETE", path: "/connectors/g1"})
+	if resp.StatusCode != 500 || !strings.Contains(body, "Request timed out. Worker "+silent.URL) {
 		t.Errorf("answered %d %s", resp.StatusCode, body)
 	}
 }

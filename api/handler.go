@@ -32,6 +32,8 @@ type Handler struct {
 	herder  atomic.Pointer[Herder] // nil while the worker starts
 	root    http.Handler
 	peers   http.RoundTripper // to other workers
+
+	silentLook time.Duration
 }
 
 var _ http.Handler = (*Handler)(nil)
@@ -44,6 +46,8 @@ func New(h Herder, o Options) (*Handler, error) {
 		timeout: cmp.Or(o.RequestTimeout, DefaultRequestTimeout),
 		maxBody: cmp.Or(o.MaxBody, int64(DefaultMaxBody)),
 		peers:   o.Peers,
+
+		silentLook: silentLook,
 	}
 	if a.peers == nil {
 		a.peers = newPeers(nil)

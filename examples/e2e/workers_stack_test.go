@@ -145,6 +145,9 @@ func TestPausedLeader(t *testing.T) {
 	}
 	began := time.Now()
 	paused.signal(syscall.SIGSTOP)
+	// A request that it has is not waited for any longer than it is a member.
+	silent := make(chan error, 1)
+	go func() { silent <- request(http.MethodDelete, others[0].url+"/connectors/nobody", nil, nil) }()
 	// Its plugin is not paused. It ends by itself, before anybody else has its tasks.
 	eventually(t, time.Minute, "the plugin of the paused leader to end", func() error {
 		return hasEnded(plugin)
@@ -158,6 +161,10 @@ func TestPausedLeader(t *testing.T) {
 	if ended > session {
 		t.Errorf("the plugin ran on for %s, longer than a session of %s", ended, session)
 	}
+	if err := <-silent; err == nil || !strings.Contains(err.Error(), "worker "+paused.url+" does not answer") {
+		t.Errorf("a request for the paused leader: %v", err)
+	}
+	t.Logf("a request for the leader is given up after %s", time.Since(began))
 	c.delivers("f", tasks)
 	t.Logf("the leader is paused: all partitions go on after %s", time.Since(began))
 	c.spread("f", tasks, others...)

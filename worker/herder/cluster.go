@@ -3,6 +3,7 @@ package herder
 import (
 	"context"
 	"maps"
+	"net/url"
 	"slices"
 	"time"
 
@@ -55,4 +56,17 @@ func (h *Herder) Cluster(ctx context.Context) (api.ClusterInfo, error) {
 		info.Workers = append(info.Workers, w)
 	}
 	return info, nil
+}
+
+// Lost tells whether the worker with a URL is no member of the cluster any more, as Kafka sees it. A group that does not know this
+// worker either says nothing of others.
+func (h *Herder) Lost(ctx context.Context, address string) bool {
+	u, err := url.Parse(address)
+	if err != nil {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, presentWithin)
+	defer cancel()
+	here, err := h.members.Present(ctx)
+	return err == nil && slices.Contains(here, h.members.ID()) && !slices.Contains(here, u.Host)
 }

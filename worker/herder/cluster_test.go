@@ -55,6 +55,11 @@ func TestWhoDoesNotLeadSaysSo(t *testing.T) {
 			t.Errorf("%s took %s", what, took)
 		}
 	}
+	for url, want := range map[string]bool{leader.member.LeaderURL(): false, "http://127.0.0.1:9": true, "://": false} {
+		if got := w.Lost(t.Context(), url); got != want {
+			t.Errorf("%s is lost: %v, want %v", url, got, want)
+		}
+	}
 	// What needs no leader works everywhere.
 	if err := w.SetState(t.Context(), "d", api.Paused); err != nil {
 		t.Fatal(err)
