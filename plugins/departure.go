@@ -8,7 +8,7 @@ import (
 	"github.com/sluice-connect/sluice/plugins/protocol"
 )
 
-// departure is a batch that the worker sends. The arena, nearly all of it, is not copied into the message but lent.
+// departure is a batch that the worker sends. The arena, nearly all of it, is not copied into the message but lent (invariant 7).
 type departure struct {
 	batch protocol.Batch // without its arena
 	arena []byte
