@@ -185,7 +185,7 @@ func (b *Batch) Topic() string {
 }
 
 // KeySchema is the schema that all keys of the batch have, or nil: a JSON document in the form that Kafka Connect's
-// JsonConverter writes under "schema". Equal schemas of one task have equal bytes.
+// JsonConverter writes under "schema". Equal schemas of one task have equal bytes. Unlike records it stays valid.
 func (b *Batch) KeySchema() []byte { return b.c.KeySchema }
 
 // ValueSchema is the same for the values.

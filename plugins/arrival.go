@@ -20,7 +20,7 @@ type message struct {
 }
 
 // arrival is a batch that has arrived. Its arena is the message itself, and all else is memory that serves one batch after the
-// other, so that nothing is allocated and little is copied for a batch.
+// other (invariant 7).
 type arrival struct {
 	id      uint32
 	size    int64 // credit that it takes

@@ -70,9 +70,7 @@ func (c *Client) StartTask(ctx context.Context, spec TaskSpec) (*Task, error) {
 		end()
 		return nil, callError("opening the stream of a task", err)
 	}
-	t := &Task{rpc: c.rpc, id: int32(spec.Task), stream: stream, end: end}
-	t.batch.Message = &protocol.ToPlugin_Batch{Batch: &protocol.Batch{}}
-	return t, nil
+	return &Task{rpc: c.rpc, id: int32(spec.Task), stream: stream, end: end}, nil
 }
 
 // Task is a task in a plugin. Open, Send, Settle and Close are called by one goroutine, Recv by another one.
@@ -81,7 +79,7 @@ type Task struct {
 	id     int32
 	stream grpc.BidiStreamingClient[protocol.ToPlugin, protocol.FromPlugin]
 	end    context.CancelFunc
-	batch  protocol.ToPlugin // used again for every batch
+	batch  departure // used again for every batch
 
 	stopped atomic.Bool
 }
@@ -93,12 +91,16 @@ func (t *Task) Open(id uint32, p connectors.Partition, committed int64) error {
 	}})
 }
 
-// Send passes a batch on. Its memory is the caller's again on return.
-func (t *Task) Send(id uint32, c connectors.Columns, size int64) error {
-	b := t.batch.GetBatch()
-	setBatch(b, id, &c, size)
-	err := t.stream.Send(&t.batch)
-	setBatch(b, 0, &connectors.Columns{}, 0) // keep nothing of it alive
+// Send passes a batch on. Its memory is the caller's again when done is called, by whatever goroutine, during the call or later; where the
+// stream ends, done may not be called.
+func (t *Task) Send(id uint32, c connectors.Columns, size int64, done func()) error {
+	d := &t.batch
+	d.arena, d.done = c.Arena, done
+	c.Arena = nil
+	setBatch(&d.batch, id, &c, size)
+	err := t.stream.SendMsg(d)
+	setBatch(&d.batch, 0, &connectors.Columns{}, 0) // keep nothing of it alive
+	d.arena, d.done = nil, nil
 	return sendError("sending a batch", err)
 }
 

@@ -7,8 +7,6 @@ import (
 	_ "google.golang.org/grpc/encoding/proto" // the codec that codec stands before
 	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/proto"
-
-	"github.com/sluice-connect/sluice/plugins/protocol"
 )
 
 // codec is gRPC's codec for Protobuf, but for the memory of batches. gRPC's own takes a buffer of the next size that it has, up to
@@ -25,16 +23,10 @@ func newCodec() codec { return codec{CodecV2: encoding.GetCodecV2("proto"), buff
 
 // Marshal implements encoding.CodecV2.
 func (c codec) Marshal(v any) (mem.BufferSlice, error) {
-	m, ok := v.(*protocol.ToPlugin)
-	if !ok {
-		return c.CodecV2.Marshal(v)
+	if d, ok := v.(*departure); ok {
+		return d.marshal(c.buffers)
 	}
-	buf := c.buffers.Get(proto.Size(m))
-	if _, err := (proto.MarshalOptions{UseCachedSize: true}).MarshalAppend((*buf)[:0], m); err != nil {
-		c.buffers.Put(buf)
-		return nil, err
-	}
-	return mem.BufferSlice{mem.NewBuffer(buf, c.buffers)}, nil
+	return c.CodecV2.Marshal(v)
 }
 
 // Unmarshal implements encoding.CodecV2.

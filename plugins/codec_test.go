@@ -7,6 +7,7 @@ import (
 	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/sluice-connect/sluice/connectors"
 	"github.com/sluice-connect/sluice/plugins/protocol"
 )
 
@@ -14,24 +15,46 @@ func batchOf(arena []byte) *protocol.ToPlugin {
 	return &protocol.ToPlugin{Message: &protocol.ToPlugin_Batch{Batch: &protocol.Batch{Id: 7, Records: 1, Arena: arena, ValueLengths: []int32{int32(len(arena))}}}}
 }
 
-// A buffer that is used again shows nothing of what it held before, whatever comes in one piece or in several.
+// departing is the same batch on its way from the worker.
+func departing(arena []byte, done func()) *departure {
+	d := &departure{arena: arena, done: done}
+	setBatch(&d.batch, 7, &connectors.Columns{Records: 1, ValueLengths: []int32{int32(len(arena))}}, 0)
+	return d
+}
+
+// A batch is on the wire what Protobuf makes of it. Its arena is given back when the message was sent, once; and memory that is used
+// again shows nothing of what it held before, whatever comes in one piece or in several.
 func TestCodec(t *testing.T) {
 	c := newCodec()
 	var spare arrival
-	for _, size := range []int{1, MaxBatch, 3 * MaxBatch, 100, 0, 5000} {
-		want := batchOf(bytes.Repeat([]byte{byte(size)}, size))
-		data, err := c.Marshal(want)
+	for _, size := range []int{1, MaxBatch, 3 * MaxBatch, 100, 0, 5000, leastLent - 1, leastLent, 127, 128, 1 << 14} {
+		arena := bytes.Repeat([]byte{byte(size)}, size)
+		back := 0
+		data, err := c.Marshal(departing(arena, func() { back++ }))
 		if err != nil {
 			t.Fatal(err)
 		}
+		if lent := size >= leastLent; lent != (back == 0) {
+			t.Errorf("an arena of %d bytes is given back at once: %v", size, !lent)
+		}
 		whole := data.Materialize()
 		data.Free()
+		if back != 1 {
+			t.Errorf("an arena of %d bytes is given back %d times", size, back)
+		}
+		var plain protocol.ToPlugin
+		if err := proto.Unmarshal(whole, &plain); err != nil {
+			t.Fatal(err)
+		}
+		if !proto.Equal(&plain, batchOf(arena)) {
+			t.Errorf("an arena of %d bytes is not there for Protobuf", size)
+		}
 		for _, pieces := range []mem.BufferSlice{{mem.SliceBuffer(whole)}, {mem.SliceBuffer(whole[:len(whole)/2]), mem.SliceBuffer(whole[len(whole)/2:])}} {
 			got := message{batch: &spare}
 			if err := c.Unmarshal(pieces, &got); err != nil {
 				t.Fatal(err)
 			}
-			if !got.isBatch || spare.id != 7 || !bytes.Equal(spare.columns.Arena, want.GetBatch().GetArena()) {
+			if !got.isBatch || spare.id != 7 || !bytes.Equal(spare.columns.Arena, arena) {
 				t.Errorf("an arena of %d bytes does not come back", size)
 			}
 			spare.release()

@@ -13,6 +13,9 @@
 //     worker has been silent for so long, because it is paused, that another may run its tasks: the worker writes to the pipe until
 //     when that is out of the question. It ignores SIGINT and SIGTERM meanwhile, so that a signal to the whole group does not cut off a flush.
 //  6. Every unary call ends at its deadline, even when the sink does not.
+//  7. Nothing is allocated for a record, and memory serves one batch after the other: the worker's is gRPC's until the batch was sent, the
+//     plugin's is the sink's until Write returns, or for good where the sink keeps the batch. The bytes of records are copied by the
+//     transport only.
 //
 // # Neighbours
 //

@@ -243,7 +243,7 @@ func send(t testing.TB, task *Task, id uint32, first int64, n int) int64 {
 	for i := range n {
 		b.Append(first+int64(i), 0, nil, []byte("1"))
 	}
-	if err := task.Send(id, b.Columns(), int64(b.Size())); err != nil {
+	if err := task.Send(id, b.Columns(), int64(b.Size()), func() {}); err != nil {
 		t.Fatal(err)
 	}
 	return int64(b.Size())

@@ -356,7 +356,7 @@ func TestMalformedBatch(t *testing.T) {
 	client, _ := serve(t, &fakeSink{})
 	task, e := begin(t, client, 0)
 	open(t, task, 1, p0)
-	if err := task.Send(1, connectors.Columns{Records: 3, ValueLengths: []int32{1, 1, 1}, Arena: []byte("12")}, 2); err != nil {
+	if err := task.Send(1, connectors.Columns{Records: 3, ValueLengths: []int32{1, 1, 1}, Arena: []byte("12")}, 2, func() {}); err != nil {
 		t.Fatal(err)
 	}
 	if f := until(e, "failed", any1[Failed]); f.Err.Code != connectors.CodeFatal || !strings.Contains(f.Err.Error(), "malformed batch") {

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -29,6 +30,7 @@ type client struct {
 	transport *http.Transport
 	name      string // the addresses, for messages
 	compress  bool
+	zippers   sync.Pool // of *gzip.Writer, which take more memory than a request
 	pipeline  string
 	body      []byte // of the request that makes an index
 	connect   time.Duration
@@ -211,7 +213,7 @@ func (c *client) bulk(ctx context.Context, home string, b *bulk, n int) *failure
 	r.Header.Set("Content-Type", "application/x-ndjson")
 	r.Body = bytes.NewReader(payload)
 	if c.compress {
-		if err := b.zip(payload); err != nil {
+		if err := c.zip(b, payload); err != nil {
 			return &failure{cause: causeOther, code: connectors.CodeFatal, err: err}
 		}
 		r.Header.Set("Content-Encoding", "gzip")
@@ -234,12 +236,19 @@ func (c *client) bulk(ctx context.Context, home string, b *bulk, n int) *failure
 	return nil
 }
 
-func (b *bulk) zip(payload []byte) error {
+// zip compresses a payload into b.zipped.
+func (c *client) zip(b *bulk, payload []byte) error {
 	b.zipped.Reset()
-	z, err := gzip.NewWriterLevel(&b.zipped, gzip.BestSpeed)
-	if err != nil {
-		return err
+	z, ok := c.zippers.Get().(*gzip.Writer)
+	if ok {
+		z.Reset(&b.zipped)
+	} else {
+		var err error
+		if z, err = gzip.NewWriterLevel(&b.zipped, gzip.BestSpeed); err != nil {
+			return err
+		}
 	}
+	defer c.zippers.Put(z)
 	if _, err := z.Write(payload); err != nil {
 		return err
 	}

@@ -105,7 +105,7 @@ func (w *writer) deliver(b *bulk) {
 			w.release(b)
 			return
 		}
-		n := b.fit(w.task.limit(b.limit))
+		n := b.fit(w.task.sizes.limit(b.limit))
 		f := w.prepare(b)
 		if f == nil {
 			f = w.send(b, n)
@@ -143,8 +143,10 @@ func (w *writer) send(b *bulk, n int) *failure {
 	switch {
 	case f == nil:
 		w.task.limiter.faster()
+		w.task.sizes.passed(len(b.payload(n)))
 	case f.cause == causeTimeout:
-		f.halve = w.task.client.patience.atEnd() // or a service that needs longer would never end it
+		// Halved before, a request of a service that needs longer would never end.
+		f.halve = w.task.client.patience.atEnd() || w.task.sizes.tries(len(b.payload(n)))
 		w.task.limiter.slower()
 	case f.cause == causeBusy:
 		w.task.limiter.slower()
@@ -164,16 +166,16 @@ func (w *writer) shrink(b *bulk, n int, f *failure, t *trial) bool {
 	size := len(b.payload(n))
 	switch {
 	case n > 1 && (f.cause == causeBusy || f.cause == causeTimeout):
-		if t.n > 0 { // the first time it may be due to others
-			b.limit = size / 2
+		if t.n > 0 || w.task.sizes.tries(size) { // the first time it may be due to others
+			b.limit = w.task.sizes.missed(size, f.cause == causeTimeout)
 			w.task.m.splits.Add(1)
 		}
 		return false
 	case n > 1:
 		b.limit = size / 2
 		w.task.m.splits.Add(1)
-		if f.tooLarge {
-			w.task.learn(size/2, w.log)
+		if f.tooLarge && w.task.sizes.refused(size) {
+			w.log.Info("elasticsearch refused a request as too large; requests become smaller", "bytes", size/2)
 		}
 		return true
 	case f.single:

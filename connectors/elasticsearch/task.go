@@ -14,11 +14,11 @@ type task struct {
 	format  connectors.Format
 	client  *client
 	limiter *limiter
+	sizes   *sizes
 	m       *instruments
 	log     *slog.Logger
-	spare   chan *bulk   // whose memory is used again
-	known   atomic.Bool  // the service has said who it is
-	learned atomic.Int64 // most bytes of a request that the service takes, as far as is known
+	spare   chan *bulk  // whose memory is used again
+	known   atomic.Bool // the service has said who it is
 }
 
 var _ connectors.Task = (*task)(nil)
@@ -67,32 +67,6 @@ func (t *task) identify(ctx context.Context) *failure {
 		}
 	}
 	return nil
-}
-
-// limit gives the most bytes of a request, for a bulk with a limit of its own (0: none).
-func (t *task) limit(own int) int {
-	n := t.set.bulkBytes
-	if l := int(t.learned.Load()); l > 0 {
-		n = min(n, l)
-	}
-	if own > 0 {
-		n = min(n, own)
-	}
-	return n
-}
-
-// learn notes that the service takes no requests of more than n bytes.
-func (t *task) learn(n int, log *slog.Logger) {
-	for {
-		old := t.learned.Load()
-		if old > 0 && old <= int64(n) {
-			return
-		}
-		if t.learned.CompareAndSwap(old, int64(n)) {
-			log.Info("elasticsearch refused a request as too large; requests become smaller", "bytes", n)
-			return
-		}
-	}
 }
 
 // bulk gives an empty bulk.

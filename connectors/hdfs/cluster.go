@@ -33,12 +33,12 @@ type cluster struct {
 }
 
 // newCluster resolves the URL. Hadoop's files count where they are named.
-func newCluster(where location, dir, user string, security security) (*cluster, error) {
+func newCluster(where location, dir, who string, security security) (*cluster, error) {
 	conf := hadoopConf{}
 	if dir != "" {
 		var err error
 		if conf, err = readHadoopConf(dir); err != nil {
-			return nil, connectors.Misconfigured("reading hadoop.conf.dir", err, "name the folder of core-site.xml and hdfs-site.xml on the worker's machine")
+			return nil, about(confDir, connectors.Misconfigured("reading hadoop.conf.dir", err, "name the folder of core-site.xml and hdfs-site.xml on the worker's machine"))
 		}
 	}
 	c := &cluster{
@@ -48,7 +48,7 @@ func newCluster(where location, dir, user string, security security) (*cluster, 
 	if len(c.addresses) == 1 {
 		resolved, err := conf.namenodes(c.addresses[0])
 		if err != nil {
-			return nil, connectors.Misconfigured("reading hadoop.conf.dir", err, "correct the addresses of the namenodes there")
+			return nil, about(confDir, connectors.Misconfigured("reading hadoop.conf.dir", err, "correct the addresses of the namenodes there"))
 		}
 		if resolved != nil {
 			c.addresses = resolved
@@ -62,23 +62,23 @@ func newCluster(where location, dir, user string, security security) (*cluster, 
 	if text := conf.get("dfs.replication"); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1 {
-			return nil, connectors.Misconfigured("reading hadoop.conf.dir", fmt.Errorf("dfs.replication is %q", text), "")
+			return nil, about(confDir, connectors.Misconfigured("reading hadoop.conf.dir", fmt.Errorf("dfs.replication is %q", text), ""))
 		}
 		c.replication = n
 	}
 	if !security.kerberos && !conf.kerberos() {
-		c.user = hadoopUser(user)
+		c.user = hadoopUser(who)
 		return c, nil
 	}
-	if user != "" {
-		return nil, connectors.Misconfigured("reading configuration", errUserWithKerberos, "")
+	if who != "" {
+		return nil, about(user, connectors.Misconfigured("reading configuration", errUserWithKerberos, ""))
 	}
 	c.principal = security.namenode
 	if c.principal == "" {
 		c.principal = conf.get("dfs.namenode.kerberos.principal")
 	}
 	if c.principal, _, _ = strings.Cut(c.principal, "@"); c.principal == "" {
-		return nil, connectors.Misconfigured("reading configuration", errNoNamenodePrincipal, "")
+		return nil, about(namenodePrincipal, connectors.Misconfigured("reading configuration", errNoNamenodePrincipal, ""))
 	}
 	var err error
 	c.login, err = newLogin(security)

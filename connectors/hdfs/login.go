@@ -57,7 +57,7 @@ func newLogin(set security) (*login, error) {
 	conf, err := config.Load(file)
 	var unsupported config.UnsupportedDirective
 	if err != nil && !errors.As(err, &unsupported) {
-		return nil, connectors.Misconfigured("reading "+file, err, "name Kerberos' configuration with sluice.hdfs.krb5.conf")
+		return nil, about(krb5Conf, connectors.Misconfigured("reading "+file, err, "name Kerberos' configuration with sluice.hdfs.krb5.conf"))
 	}
 	return &login{set: set, conf: conf}, nil
 }
@@ -65,7 +65,8 @@ func newLogin(set security) (*login, error) {
 // client gives a client with a ticket that counts now.
 func (l *login) client() (*krb.Client, error) {
 	if l.set.keytab == "" {
-		return l.fromCache()
+		c, err := l.fromCache()
+		return c, about(ticketCache, err)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -76,12 +77,12 @@ func (l *login) client() (*krb.Client, error) {
 		}
 		keys, err := keytab.Load(l.set.keytab)
 		if err != nil {
-			return nil, connectors.Misconfigured("reading connect.hdfs.keytab", err, "the worker's user must be allowed to read it")
+			return nil, about(keytabFile, connectors.Misconfigured("reading connect.hdfs.keytab", err, "the worker's user must be allowed to read it"))
 		}
 		l.keeper = krb.NewWithKeytab(name, realm, keys, l.conf, krb.DisablePAFXFAST(true))
 	}
 	if err := l.keeper.AffirmLogin(); err != nil {
-		return nil, loginFailed(l.set.principal, err)
+		return nil, about(principal, loginFailed(l.set.principal, err))
 	}
 	return l.keeper, nil
 }
@@ -91,7 +92,7 @@ func (l *login) name() (name, realm string, err error) {
 	name, realm, _ = strings.Cut(l.set.principal, "@")
 	if user, host, ok := strings.Cut(name, "/"); ok && host == "_HOST" {
 		if host, err = os.Hostname(); err != nil {
-			return "", "", connectors.Misconfigured("reading connect.hdfs.principal", err, "write the host's name instead of _HOST")
+			return "", "", about(principal, connectors.Misconfigured("reading connect.hdfs.principal", err, "write the host's name instead of _HOST"))
 		}
 		name = user + "/" + strings.ToLower(host)
 	}

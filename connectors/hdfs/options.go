@@ -65,8 +65,8 @@ var (
 		connectors.Group(groupConnector), connectors.Default("-1"), connectors.WithImportance(connectors.High))
 	rotateSchedule = connectors.Millis("rotate.schedule.interval.ms", "Files are committed at midnight in timezone and at every multiple of this time since. -1: never.",
 		connectors.Group(groupConnector), connectors.Default("-1"))
-	retryBackoff = connectors.Millis("retry.backoff.ms", "Longest pause between two attempts while HDFS refuses or is away. The first pauses are shorter.",
-		connectors.Group(groupConnector), connectors.Default("5000"), connectors.AtLeast(1))
+	retryBackoff = connectors.Millis("retry.backoff.ms", "Longest pause between two attempts while HDFS refuses or is away. The first pauses are shorter. 0 counts as 1.",
+		connectors.Group(groupConnector), connectors.Default("5000"), connectors.AtLeast(0))
 
 	writeMode = connectors.String("sluice.write.mode", "flush: a new file for every flush.size records. append: one growing file per partition, to which every flush.size records are appended.",
 		connectors.Group(groupFiles), connectors.Default(modeFlush), connectors.OneOf(modeFlush, modeAppend))

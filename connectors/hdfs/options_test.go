@@ -123,7 +123,7 @@ func TestOptionValues(t *testing.T) {
 		{"rotate.interval.ms", []string{"-1", "0", "1"}, map[string]string{"1m": "Not a number of type LONG"}},
 		{"rotate.schedule.interval.ms", []string{"-1", "0", "3600000"}, map[string]string{"hourly": "Not a number of type LONG"}},
 		{"timezone", []string{"", "UTC", "Europe/Berlin", "+05:30"}, map[string]string{"Mars/Olympus": "is not recognised", "local": "is not recognised"}},
-		{"retry.backoff.ms", []string{"1", "5000"}, map[string]string{"0": "at least 1"}},
+		{"retry.backoff.ms", []string{"0", "1", "5000"}, map[string]string{"-1": "at least 0"}},
 		{"sluice.write.mode", []string{"flush", "append", "APPEND"}, map[string]string{"": "must be one of", "overwrite": "flush, append"}},
 		{"sluice.buffer.bytes", []string{"65536", "8388608"}, map[string]string{"65535": "at least 65536"}},
 		{"sluice.file.bytes", []string{"1048576", "8589934592"}, map[string]string{"1048575": "at least 1048576", "8589934593": "no more than 8589934592"}},

@@ -170,7 +170,7 @@ func newSettings(cfg connectors.Config, records connectors.Format) (settings, er
 		format: format, skipNull: strings.EqualFold(onNull.Get(cfg), nullIgnore), records: flushSize.Get(cfg),
 		partitioner: layout,
 		rotation:    rotation{interval: rotateInterval.Get(cfg), recordTime: layout.ByRecordTime(), schedule: rotateSchedule.Get(cfg), zone: zone},
-		backoff:     retryBackoff.Get(cfg), appends: isAppend(cfg),
+		backoff:     max(retryBackoff.Get(cfg), time.Millisecond), appends: isAppend(cfg),
 		buffer: int(bufferBytes.Get(cfg)), fileSize: fileBytes.Get(cfg), openFiles: openFilesMax.Get(cfg),
 		compaction: newCompaction(cfg), hive: newHive(cfg, raw, dirs),
 	}, nil

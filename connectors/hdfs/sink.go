@@ -41,21 +41,6 @@ func (Sink) Validate(_ context.Context, cfg connectors.Config) []connectors.Conf
 	return check(cfg)
 }
 
-// Probe asks for the root folder.
-func (Sink) Probe(ctx context.Context, cfg connectors.Config) error {
-	set, err := newSettings(cfg, connectors.Format{})
-	if err != nil {
-		return err
-	}
-	defer set.cluster.close()
-	f := set.open()
-	defer f.Reset()
-	if _, err := f.Size(ctx, set.where.root); err != nil {
-		return failure("looking at "+set.where.root, err)
-	}
-	return nil
-}
-
 // Start makes a task. It connects when the first partition is opened.
 func (Sink) Start(_ context.Context, cfg connectors.Config, rt connectors.Runtime) (connectors.Task, error) {
 	set, err := newSettings(cfg, rt.Records())

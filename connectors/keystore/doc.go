@@ -9,5 +9,6 @@
 //
 // # Neighbours
 //
-// api reads with it what its listeners show and trust, connectors/elasticsearch what it shows and trusts towards the service.
+// api reads with it what its listeners show and trust, worker/config what the Kafka clients do, connectors/elasticsearch what it shows
+// and trusts towards the service.
 package keystore

@@ -7,6 +7,7 @@ import (
 	"crypto/sha1" //nolint:gosec // the format has no other digest
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"os"
@@ -127,72 +128,97 @@ func (f File) jksKeyPair(data []byte) (tls.Certificate, error) {
 	return tls.Certificate{}, errors.New("it has no private key")
 }
 
-// Authorities reads certificates to trust. A file with a key may serve as well, as in Java: then all its certificates are trusted.
+// Authorities reads certificates to trust, as [File.Certificates] does.
 func (f File) Authorities() (*x509.CertPool, error) {
-	data, err := os.ReadFile(filepath.Clean(f.Path))
+	certs, err := f.Certificates()
 	if err != nil {
 		return nil, err
 	}
 	pool := x509.NewCertPool()
+	for _, c := range certs {
+		pool.AddCert(c)
+	}
+	return pool, nil
+}
+
+// Certificates reads certificates to trust, at least one. A file with a key may serve as well, as in Java: then all its certificates
+// are trusted.
+func (f File) Certificates() ([]*x509.Certificate, error) {
+	data, err := os.ReadFile(filepath.Clean(f.Path))
+	if err != nil {
+		return nil, err
+	}
+	var certs []*x509.Certificate
 	switch formOf(data) {
 	case inJKS:
-		err = f.addJKS(pool, data)
+		certs, err = f.jksCertificates(data)
 	case inPKCS12:
-		err = f.addPKCS12(pool, data)
+		certs, err = f.pkcs12Certificates(data)
 	case inPEM:
-		pool.AppendCertsFromPEM(data)
+		certs = pemCertificates(data)
 	}
-	if err == nil && pool.Equal(x509.NewCertPool()) {
+	if err == nil && len(certs) == 0 {
 		err = errors.New("it has no certificate in PEM, PKCS12 or JKS")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", f.Path, err)
 	}
-	return pool, nil
+	return certs, nil
 }
 
-func (f File) addPKCS12(pool *x509.CertPool, data []byte) error {
+// pemCertificates passes over what is no certificate, as x509.CertPool does.
+func pemCertificates(data []byte) (certs []*x509.Certificate) {
+	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type != "CERTIFICATE" {
+			continue
+		}
+		if c, err := x509.ParseCertificate(block.Bytes); err == nil {
+			certs = append(certs, c)
+		}
+	}
+	return certs
+}
+
+func (f File) pkcs12Certificates(data []byte) ([]*x509.Certificate, error) {
 	certs, err := pkcs12.DecodeTrustStore(data, f.Password)
 	if err != nil && !errors.Is(err, pkcs12.ErrIncorrectPassword) {
 		if _, leaf, others, e := pkcs12.DecodeChain(data, f.Password); e == nil {
-			certs, err = append(others, leaf), nil
+			return append(others, leaf), nil
 		}
 	}
-	for _, c := range certs {
-		pool.AddCert(c)
-	}
-	return f.passwordHint(err, errors.Is(err, pkcs12.ErrIncorrectPassword), "ssl.truststore.password")
+	return certs, f.passwordHint(err, errors.Is(err, pkcs12.ErrIncorrectPassword), "ssl.truststore.password")
 }
 
-func (f File) addJKS(pool *x509.CertPool, data []byte) error {
+func (f File) jksCertificates(data []byte) ([]*x509.Certificate, error) {
 	if f.Password == "" && len(data) > sha1.Size { // certificates are not encrypted in it; Kafka's clients, too, then read them unchecked
 		content := data[:len(data)-sha1.Size]
 		data = slices.Concat(content, digest("", content))
 	}
 	ks, err := f.openJKS(data, "ssl.truststore.password")
 	if err != nil {
-		return err
+		return nil, err
 	}
+	var certs []*x509.Certificate
 	for _, alias := range ks.Aliases() {
-		var certs []jks.Certificate
+		var chain []jks.Certificate
 		if ks.IsTrustedCertificateEntry(alias) {
 			entry, err := ks.GetTrustedCertificateEntry(alias)
 			if err != nil {
-				return err
+				return nil, err
 			}
-			certs = append(certs, entry.Certificate)
-		} else if certs, err = ks.GetPrivateKeyEntryCertificateChain(alias); err != nil {
-			return err
+			chain = append(chain, entry.Certificate)
+		} else if chain, err = ks.GetPrivateKeyEntryCertificateChain(alias); err != nil {
+			return nil, err
 		}
-		for _, cert := range certs {
+		for _, cert := range chain {
 			c, err := x509.ParseCertificate(cert.Content)
 			if err != nil {
-				return err
+				return nil, err
 			}
-			pool.AddCert(c)
+			certs = append(certs, c)
 		}
 	}
-	return nil
+	return certs, nil
 }
 
 func (f File) openJKS(data []byte, setting string) (jks.KeyStore, error) {

@@ -30,8 +30,10 @@ const indexBody = `{"settings":{"number_of_shards":1,"number_of_replicas":0,"ref
 type indexed struct {
 	rate   float64 // documents/s from the first to the last
 	cpu    float64 // CPU seconds of the worker and its plugin per million
+	plugin float64 // of cpu, what the plugin took
 	server float64 // CPU seconds of Elasticsearch per million
 	rss    int64   // bytes resident, worker and plugin, the most that was seen
+	own    int64   // of rss, what the worker had
 	bulk   float64 // documents in a bulk request, on average
 }
 
@@ -73,8 +75,8 @@ func runElasticsearch(ctx context.Context, o options) error {
 			} else {
 				results[side] = append(results[side], r)
 			}
-			fmt.Printf("%-8s round %d: %7.0f documents/s  %5.2f CPU s/million  %5.2f of the server  %4d MB  %5.0f documents a bulk%s\n",
-				side, round, r.rate, r.cpu, r.server, r.rss>>20, r.bulk, note)
+			fmt.Printf("%-8s round %d: %7.0f documents/s  %5.2f CPU s/million, %5.2f of it the plugin  %5.2f of the server  %4d MB, %3d of it the worker  %5.0f documents a bulk%s\n",
+				side, round, r.rate, r.cpu, r.plugin, r.server, r.rss>>20, r.own>>20, r.bulk, note)
 		}
 	}
 	fmt.Printf("\n%d records of %d bytes, %d partitions, %d tasks; medians of %d rounds\n\n", o.records, o.size, o.partitions, o.partitions, o.rounds)
@@ -131,7 +133,7 @@ func (e *elasticBench) measure(ctx context.Context, side string, round int) (ind
 	var took time.Duration
 	var err error
 	if side == "sluice" {
-		took, r.rss, r.bulk, err = e.sink(ctx, round)
+		took, err = e.sink(ctx, round, &r)
 		r.cpu = (e.worker.cpu() - own) / float64(e.o.records) * 1e6
 	} else {
 		took, err = e.loop(ctx)
@@ -145,9 +147,9 @@ func (e *elasticBench) measure(ctx context.Context, side string, round int) (ind
 	return r, e.verify(ctx)
 }
 
-// sink has a connector write all records, and gives the time from the first document to the last, the most memory, and how many
-// documents a bulk request had.
-func (e *elasticBench) sink(ctx context.Context, round int) (took time.Duration, rss int64, bulk float64, err error) {
+// sink has a connector write all records, and gives the time from the first document to the last. It notes the most memory, the CPU
+// time of the plugin, and how many documents a bulk request had.
+func (e *elasticBench) sink(ctx context.Context, round int, r *indexed) (took time.Duration, err error) {
 	name := fmt.Sprintf("es-%d", round)
 	cfg := map[string]string{
 		"connector.class": "io.confluent.connect.elasticsearch.ElasticsearchSinkConnector", "tasks.max": strconv.Itoa(e.o.partitions), "topics": topic,
@@ -161,34 +163,38 @@ func (e *elasticBench) sink(ctx context.Context, round int) (took time.Duration,
 		}
 	}
 	if err := e.worker.call(ctx, http.MethodPost, "/connectors", map[string]any{"name": name, "config": cfg}, nil); err != nil {
-		return 0, 0, 0, err
+		return 0, err
 	}
 	var first time.Time
 	for {
 		n, err := e.count(ctx)
 		if err != nil {
-			return 0, 0, 0, err
+			return 0, err
 		}
 		if n > 0 && first.IsZero() {
 			first = time.Now()
 		}
-		now, _ := e.worker.rss()
-		rss = max(rss, now)
+		if rss, own := e.worker.rss(); rss > r.rss {
+			r.rss, r.own = rss, own
+		}
 		if n >= e.o.records {
 			took = time.Since(first)
 			break
 		}
 		select {
 		case <-ctx.Done():
-			return 0, 0, 0, fmt.Errorf("%d of %d documents: %w", n, e.o.records, ctx.Err())
+			return 0, fmt.Errorf("%d of %d documents: %w", n, e.o.records, ctx.Err())
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
 	bulks, err := e.worker.metric(ctx, "sluice_plugin_bulk_requests_total", name)
 	if err != nil {
-		return 0, 0, 0, err
+		return 0, err
 	}
-	return took, rss, float64(e.o.records) / bulks, e.worker.call(ctx, http.MethodDelete, "/connectors/"+name, nil, nil)
+	r.bulk = float64(e.o.records) / bulks
+	_, plugin := e.worker.cpus()
+	r.plugin = plugin / float64(e.o.records) * 1e6
+	return took, e.worker.call(ctx, http.MethodDelete, "/connectors/"+name, nil, nil)
 }
 
 // loop sends prepared bulk requests, four at a time.

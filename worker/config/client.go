@@ -1,6 +1,8 @@
 package config
 
 import (
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -8,6 +10,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/sluice-connect/sluice/connectors/keystore"
 )
 
 // passed are the settings that mean the same to the Java client and to librdkafka under the same name.
@@ -204,8 +208,16 @@ func translateSSL(java, out map[string]string) error {
 			out["ssl.certificate.location"], out["ssl.key.location"] = location, location
 		case kind == "PKCS12" && store == "ssl.keystore":
 			out["ssl.keystore.location"] = location
+		case store == "ssl.truststore":
+			if err := unpackTrust(keystore.File{Path: location, Password: java["ssl.truststore.password"]}, out); err != nil {
+				return err
+			}
 		default:
-			return fmt.Errorf("configuration %s.location is a Java key store, which this client cannot read; convert it to PEM (keytool and openssl do it) and set %s.type=PEM", store, store)
+			if err := unpackKey(keystore.File{Path: location, Password: java["ssl.keystore.password"], KeyPassword: java["ssl.key.password"]}, out); err != nil {
+				return err
+			}
+			delete(java, "ssl.keystore.password") // what is passed on is open
+			delete(java, "ssl.key.password")
 		}
 	}
 	delete(java, "ssl.truststore.password")
@@ -220,5 +232,37 @@ func translateSSL(java, out map[string]string) error {
 		}
 		delete(java, from)
 	}
+	return nil
+}
+
+// unpackTrust gives librdkafka, which cannot read Java's stores, what is in one as text.
+func unpackTrust(file keystore.File, out map[string]string) error {
+	certs, err := file.Certificates()
+	if err != nil {
+		return fmt.Errorf("reading configuration ssl.truststore.location: %w", err)
+	}
+	var text []byte
+	for _, c := range certs {
+		text = append(text, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})...)
+	}
+	out["ssl.ca.pem"] = string(text)
+	return nil
+}
+
+// unpackKey does the same with the client's own key and certificates.
+func unpackKey(file keystore.File, out map[string]string) error {
+	pair, err := file.KeyPair()
+	if err != nil {
+		return fmt.Errorf("reading configuration ssl.keystore.location: %w", err)
+	}
+	key, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
+	if err != nil {
+		return fmt.Errorf("reading configuration ssl.keystore.location: %s: %w", file.Path, err)
+	}
+	var text []byte
+	for _, c := range pair.Certificate {
+		text = append(text, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c})...)
+	}
+	out["ssl.certificate.pem"], out["ssl.key.pem"] = string(text), string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}))
 	return nil
 }

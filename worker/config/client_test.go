@@ -1,11 +1,86 @@
 package config
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"math/big"
+	"net"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kfake"
+
+	"github.com/sluice-connect/sluice/connectors/keystore"
 )
+
+// stores is a folder with files that keytool has made.
+const stores = "../../connectors/keystore/testdata/"
+
+// TestKafkaWithStoresOfJava connects librdkafka with what is in Java's stores to a broker that wants to see a certificate.
+func TestKafkaWithStoresOfJava(t *testing.T) {
+	const password = "store-password"
+	ca, err := keystore.File{Path: stores + "ca.p12", Password: password}.KeyPair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
+		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+	}, ca.Leaf, &key.PublicKey, ca.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	pool.AddCert(ca.Leaf)
+	broker, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.TLS(&tls.Config{
+		Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}, ClientCAs: pool, ClientAuth: tls.RequireAndVerifyClientCert,
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(broker.Close)
+	for _, tc := range []struct{ trust, keys, keyPassword string }{
+		{"trust.jks", "keys.jks", "key-password"},
+		{"trust.p12", "keys.p12", ""},
+		{"keys.p12", "java8.p12", ""},
+	} {
+		t.Run(tc.trust+" "+tc.keys, func(t *testing.T) {
+			java := map[string]string{
+				"bootstrap.servers": broker.ListenAddrs()[0], "security.protocol": "SSL",
+				"ssl.truststore.location": stores + tc.trust, "ssl.truststore.password": password,
+				"ssl.keystore.location": stores + tc.keys, "ssl.keystore.password": password,
+			}
+			if tc.keyPassword != "" {
+				java["ssl.key.password"] = tc.keyPassword
+			}
+			props, err := Translate(java, quiet())
+			if err != nil {
+				t.Fatal(err)
+			}
+			settings := kafka.ConfigMap{}
+			for k, v := range props {
+				settings[k] = v
+			}
+			admin, err := kafka.NewAdminClient(&settings)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer admin.Close()
+			if _, err := admin.GetMetadata(nil, true, 60_000); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
 
 func TestTranslate(t *testing.T) {
 	for _, tc := range []struct {
@@ -46,9 +121,14 @@ func TestTranslate(t *testing.T) {
 			want: map[string]string{"ssl.ca.location": "/ca.pem", "ssl.certificate.location": "/me.pem", "ssl.key.location": "/me.pem", "ssl.endpoint.identification.algorithm": "none"},
 		},
 		{
-			name: "java key store",
-			java: map[string]string{"ssl.truststore.location": "/ca.jks"},
-			err:  "convert it to PEM",
+			name: "java trust store that is not there",
+			java: map[string]string{"ssl.truststore.location": "/none/ca.jks"},
+			err:  "ssl.truststore.location: open /none/ca.jks",
+		},
+		{
+			name: "java key store with another password",
+			java: map[string]string{"ssl.keystore.location": stores + "keys.jks", "ssl.keystore.password": "other"},
+			err:  "set ssl.keystore.password",
 		},
 		{
 			name: "a security setting that is not known is an error",

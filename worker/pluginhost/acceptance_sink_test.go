@@ -268,8 +268,8 @@ func (w *remoteWriter) pass(part *connectors.Builder) error {
 	c := part.Columns()
 	size := int64(c.Size())
 	w.sent, w.next = w.sent+size, part.Next()
-	err := w.task.send(func() error { return w.task.task.Send(w.id, c, size) })
-	part.Reset()
+	err := w.task.send(func() error { return w.task.task.Send(w.id, c, size, func() {}) })
+	*part = connectors.Builder{} // its memory may still be under way
 	return err
 }
 

@@ -38,7 +38,7 @@ func send(t testing.TB, task *plugins.Task, value string) {
 	}
 	var b connectors.Builder
 	b.Append(0, 0, nil, []byte(value))
-	if err := task.Send(1, b.Columns(), int64(b.Size())); err != nil {
+	if err := task.Send(1, b.Columns(), int64(b.Size()), func() {}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -445,7 +445,7 @@ func TestLargeMessages(t *testing.T) {
 	}
 	var b connectors.Builder
 	b.Append(0, 0, nil, make([]byte, plugins.MaxMessage))
-	if err := task.Send(1, b.Columns(), int64(b.Size())); connectors.CodeOf(err) != connectors.CodeFatal || !strings.Contains(err.Error(), "a message has at most") {
+	if err := task.Send(1, b.Columns(), int64(b.Size()), func() {}); connectors.CodeOf(err) != connectors.CodeFatal || !strings.Contains(err.Error(), "a message has at most") {
 		t.Errorf("a message over the limit: %v", err)
 	}
 	_ = task.Stop(t.Context())

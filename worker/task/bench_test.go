@@ -70,7 +70,8 @@ func (s *sinkhole) Open(id uint32, _ connectors.Partition, _ int64) error {
 	return nil
 }
 
-func (s *sinkhole) Send(id uint32, c connectors.Columns, size int64) error {
+func (s *sinkhole) Send(id uint32, c connectors.Columns, size int64, done func()) error {
+	defer done()
 	s.events <- plugins.Taken{ID: id, Size: size}
 	s.events <- plugins.Durable{ID: id, Next: c.BaseOffset + int64(c.Records)}
 	s.batches.Add(1)

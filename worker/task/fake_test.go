@@ -242,7 +242,8 @@ func (f *fakePlugin) Open(id uint32, p connectors.Partition, committed int64) er
 	return nil
 }
 
-func (f *fakePlugin) Send(id uint32, c connectors.Columns, size int64) error {
+func (f *fakePlugin) Send(id uint32, c connectors.Columns, size int64, done func()) error {
+	defer done()
 	if err := f.hang("send"); err != nil {
 		return err
 	}

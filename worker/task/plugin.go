@@ -14,8 +14,9 @@ import (
 type Plugin interface {
 	// Open asks for a writer of the partition. committed is the group's offset, -1 for none.
 	Open(id uint32, p connectors.Partition, committed int64) error
-	// Send hands a batch on. Its memory is the caller's again on return.
-	Send(id uint32, c connectors.Columns, size int64) error
+	// Send hands a batch on. Its memory is the caller's again when done is called, by whatever goroutine, during the call or later;
+	// where it fails, done may not be called.
+	Send(id uint32, c connectors.Columns, size int64, done func()) error
 	// Settle says that all records below next that the plugin rejected are dealt with.
 	Settle(id uint32, next int64) error
 	// Close ends an opening.
@@ -28,8 +29,8 @@ type Plugin interface {
 	Stop(ctx context.Context) error
 }
 
-// maxUnsent bounds the batches that wait for the sender. Credit bounds their bytes; this bounds the builders' spare memory
-// when a plugin does not read.
+// maxUnsent bounds the batches that wait for the sender, and the builders that wait for records. Credit bounds their bytes; this bounds
+// the builders' spare memory when a plugin does not read.
 const maxUnsent = 8
 
 // link is the plugin as the polling goroutine sees it: commands go out without blocking, events come in by a channel.
@@ -112,8 +113,8 @@ func (l *link) send() {
 			var err error
 			switch {
 			case c.builder != nil:
-				err = l.plugin.Send(c.id, c.columns, c.size)
-				l.passed(c.builder)
+				err = l.plugin.Send(c.id, c.columns, c.size, func() { l.release(c.builder) })
+				l.passed()
 			case c.settled > 0:
 				err = l.plugin.Settle(c.id, c.settled)
 			case c.close:
@@ -144,19 +145,25 @@ func (l *link) pop() (command, bool) {
 	return c, true
 }
 
-// passed takes a builder back whose batch was sent.
-func (l *link) passed(b *connectors.Builder) {
-	large := b.Size() > l.spare
-	b.Reset()
+// passed makes room for another batch.
+func (l *link) passed() {
 	l.mu.Lock()
 	l.unsent--
-	if !large && len(l.free) < maxUnsent {
-		l.free = append(l.free, b)
-	}
 	l.mu.Unlock()
 	select {
 	case l.sent <- struct{}{}:
 	default:
+	}
+}
+
+// release takes a builder back that nobody reads any more.
+func (l *link) release(b *connectors.Builder) {
+	large := b.Size() > l.spare
+	b.Reset()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !large && len(l.free) < maxUnsent {
+		l.free = append(l.free, b)
 	}
 }
 
