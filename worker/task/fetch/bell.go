@@ -2,13 +2,18 @@ package fetch
 
 /*
 #include "librdkafka.h"
+
+// ring has a byte written whenever something comes to an empty queue; with -1 no more.
+static void ring(rd_kafka_queue_t *queue, int fd) {
+	const char stroke = 1; // which is copied
+	rd_kafka_queue_io_event_enable(queue, fd, &stroke, 1);
+}
 */
 import "C"
 
 import (
 	"errors"
 	"os"
-	"unsafe"
 )
 
 // bell rings when the client has put something into one of its queues. It costs no thread: the client writes to a pipe, which Go's
@@ -46,9 +51,8 @@ func hang(client *C.rd_kafka_t, records *C.rd_kafka_queue_t) (*bell, error) {
 }
 
 func (b *bell) wire(fd C.int) {
-	stroke := byte(1)
 	for _, q := range b.queues {
-		C.rd_kafka_queue_io_event_enable(q, fd, unsafe.Pointer(&stroke), 1) // which copies it
+		C.ring(q, fd)
 	}
 }
 

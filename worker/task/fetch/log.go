@@ -2,6 +2,20 @@ package fetch
 
 /*
 #include "librdkafka.h"
+
+typedef struct {
+	rd_kafka_event_t *event; // NULL: there is none
+	const char *facility;    // NULL: it is no line
+	const char *text;
+	int level;
+} line;
+
+static line next_line(rd_kafka_queue_t *queue) {
+	line l = {rd_kafka_queue_poll(queue, 0)};
+	if (l.event && rd_kafka_event_log(l.event, &l.facility, &l.text, &l.level))
+		l.facility = NULL;
+	return l;
+}
 */
 import "C"
 
@@ -17,16 +31,10 @@ type Line struct {
 
 // ReadLog gives the lines that the client has logged since the last time.
 func (r *Reader) ReadLog(tell func(Line)) {
-	for {
-		ev := C.rd_kafka_queue_poll(r.log, 0)
-		if ev == nil {
-			return
+	for l := C.next_line(r.log); l.event != nil; l = C.next_line(r.log) {
+		if l.facility != nil {
+			tell(Line{int(l.level), C.GoString(l.facility), C.GoString(l.text)})
 		}
-		var facility, text *C.char
-		var level C.int
-		if C.rd_kafka_event_log(ev, &facility, &text, &level) == 0 {
-			tell(Line{int(level), C.GoString(facility), C.GoString(text)})
-		}
-		C.rd_kafka_event_destroy(ev)
+		C.rd_kafka_event_destroy(l.event)
 	}
 }

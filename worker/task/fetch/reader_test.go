@@ -3,6 +3,7 @@ package fetch
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -236,7 +237,7 @@ func TestTheClientRings(t *testing.T) {
 		for c.Poll(0) != nil || r.Read(0) > 0 { // what has come so far
 			r.Release()
 		}
-		embeddedtest.Produce(t, b, embeddedtest.Values("events", 0, fmt.Sprint(n))...)
+		embeddedtest.Produce(t, b, embeddedtest.Values("events", 0, strconv.Itoa(n))...)
 		for deadline := time.After(patience); r.Read(0) == 0; c.Poll(0) {
 			select {
 			case <-r.Ready():
@@ -244,7 +245,7 @@ func TestTheClientRings(t *testing.T) {
 				t.Fatalf("record %d is there, and nothing rings", n)
 			}
 		}
-		if got := string(r.Record(0).Value); got != fmt.Sprint(n) {
+		if got := string(r.Record(0).Value); got != strconv.Itoa(n) {
 			t.Fatalf("got %q, want %d", got, n)
 		}
 		r.Release()
