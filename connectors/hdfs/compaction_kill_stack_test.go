@@ -21,6 +21,7 @@ const mergingAt = "SLUICE_TEST_MERGING_AT"
 
 // merging writes files of five numbers without end, behind what is there, while they are merged.
 func merging(t *testing.T, url string) {
+	t.Helper()
 	tk := toCluster(t, url, map[string]string{
 		"sluice.hdfs.user": superuser(t), "sluice.compact.after.ms": "100", "sluice.compact.interval.ms": "100", "sluice.compact.files.min": "3",
 	})

@@ -424,7 +424,7 @@ func (c *cluster) finish(name string) {
 	}
 	c.t.Logf("%d records, %d missing, %d more than once", want, missing, more)
 	if missing+more > 0 {
-		c.t.Errorf("%d records are missing and %d are there more than once", missing, more)
+		c.t.Errorf("%d records are missing and %d are there more than once; the spans of the files are %v", missing, more, spans)
 	}
 }
 

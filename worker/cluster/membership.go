@@ -191,6 +191,9 @@ func (m *Membership) LeaderURL() string {
 	return ""
 }
 
+// Lost is nil, or says that the topic of the placement has been deleted: nothing can be placed then, and no worker leads for long.
+func (m *Membership) Lost() error { return m.cfg.Store.Lost() }
+
 // Generation is that of the placement.
 func (m *Membership) Generation() int64 { return m.cfg.Store.Placement().Generation }
 

@@ -21,6 +21,7 @@ type Configs interface {
 	Changed() <-chan struct{}
 	Restarts() <-chan store.RestartRequest
 	Refresh(ctx context.Context) error
+	Lost() error
 	PutConnector(ctx context.Context, name string, config map[string]string, target *string) error
 	PutTasks(ctx context.Context, name string, configs []map[string]string) error
 	PutTarget(ctx context.Context, name, state string) error
@@ -44,6 +45,7 @@ type Statuses interface {
 	DeleteTask(name string, task int)
 	ResetTopics(name string)
 	Flush(ctx context.Context) error
+	Lost() error
 }
 
 // Members says who is there, who places work, and what is placed here.
@@ -55,6 +57,7 @@ type Members interface {
 	Members() map[string]cluster.Member
 	Present(ctx context.Context) ([]string, error)
 	Settled() bool
+	Lost() error
 	Active() bool
 	Expires() time.Time
 	Generation() int64

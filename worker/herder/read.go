@@ -29,13 +29,27 @@ func (h *Herder) Health(context.Context) api.Health {
 		return api.Health{Status: "starting", Message: "Worker is still starting up."}
 	}
 	stage, since := h.Stage()
+	health := api.Health{Status: "healthy", Message: "Worker has completed startup and is ready to handle requests."}
 	switch {
 	case !h.members.Active():
-		return api.Health{Status: "unhealthy", Message: "Worker " + h.members.ID() + " has had no answer from the coordinator of its group for too long: it is no member of the cluster for certain and has stopped its tasks, which start again when Kafka answers."}
+		health = api.Health{Status: "unhealthy", Message: "Worker " + h.members.ID() + " has had no answer from the coordinator of its group for too long: it is no member of the cluster for certain and has stopped its tasks, which start again when Kafka answers."}
 	case stage != "waiting for changes" && time.Since(since) > 10*time.Second:
-		return api.Health{Status: "unhealthy", Message: "Worker is " + stage + " since " + since.UTC().Format(time.RFC3339) + "."}
+		health = api.Health{Status: "unhealthy", Message: "Worker is " + stage + " since " + since.UTC().Format(time.RFC3339) + "."}
 	}
-	return api.Health{Status: "healthy", Message: "Worker has completed startup and is ready to handle requests."}
+	// A worker that knows what a deleted topic held is not to be restarted for it: that is no matter of its health.
+	for _, t := range []struct {
+		err    error
+		remedy string
+	}{
+		{h.configs.Lost(), "no connector can be changed. Note the configurations of all (GET /connectors?expand=info), stop the workers, let them create the topic, and create the connectors anew; their offsets are kept elsewhere."},
+		{h.statuses.Lost(), "states of connectors are not kept. Restart the workers one by one, they create it again."},
+		{h.members.Lost(), "no work can be placed. Restart the workers one by one, they create it again."},
+	} {
+		if t.err != nil {
+			health.Message += " The " + t.err.Error() + ": " + t.remedy
+		}
+	}
+	return health
 }
 
 // Connectors lists the names of all connectors.

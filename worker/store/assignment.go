@@ -79,6 +79,9 @@ func (s *AssignmentStore) Changed() <-chan struct{} { return s.changed }
 // Refresh reads to the present end of the topic.
 func (s *AssignmentStore) Refresh(ctx context.Context) error { return s.topic.refresh(ctx) }
 
+// Lost is nil, or says that the topic has been deleted while the worker uses it: what it held is known to the workers that run only.
+func (s *AssignmentStore) Lost() error { return s.topic.gone() }
+
 // PutPlacement writes a placement.
 func (s *AssignmentStore) PutPlacement(ctx context.Context, p Placement) error {
 	return s.topic.put(ctx, write{placementKey, encode(p)})

@@ -86,6 +86,8 @@ func (c *Client) connect() (*kafka.Producer, *kafka.AdminClient, error) {
 		"partitioner":         "murmur2_random", // Java's: every writer must find the same partition for a key
 		"compression.type":    "lz4",
 		"message.max.bytes":   maxRecord,
+		// A topic that was deleted under way is not made anew by asking for it, with settings that lose records.
+		"allow.auto.create.topics": false,
 	} {
 		conf[k] = v
 	}
@@ -115,7 +117,7 @@ func (c *Client) connect() (*kafka.Producer, *kafka.AdminClient, error) {
 // consumerOnly are properties that callers may give for all clients, and that a producer would warn about.
 var consumerOnly = map[string]bool{
 	"group.id": true, "group.instance.id": true, "session.timeout.ms": true, "heartbeat.interval.ms": true, "max.poll.interval.ms": true,
-	"isolation.level": true, "auto.offset.reset": true, "check.crcs": true, "allow.auto.create.topics": true,
+	"isolation.level": true, "auto.offset.reset": true, "check.crcs": true,
 }
 
 // Props are the properties of the client, to make other clients of the same cluster with.

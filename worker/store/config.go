@@ -76,6 +76,9 @@ func (s *ConfigStore) Snapshot() *ConfigSnapshot {
 // Refresh reads to the present end of the topic.
 func (s *ConfigStore) Refresh(ctx context.Context) error { return s.topic.refresh(ctx) }
 
+// Lost is nil, or says that the topic has been deleted while the worker uses it: what it held is known to the workers that run only.
+func (s *ConfigStore) Lost() error { return s.topic.gone() }
+
 // Changed tells that records have been read since it was last received from. It has room for one.
 func (s *ConfigStore) Changed() <-chan struct{} { return s.changed }
 

@@ -167,6 +167,14 @@ func (l *topicLog) lose(err error) {
 	}
 }
 
+// gone is an error that names the topic when it has been deleted.
+func (l *topicLog) gone() error {
+	if l.lost.Load() {
+		return fmt.Errorf("topic %s: %w", l.topic, errLost)
+	}
+	return nil
+}
+
 // errLost is why nothing is written to a topic that is gone.
 var errLost = errors.New("the topic has been deleted while the worker uses it")
 

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -239,6 +240,9 @@ func (s *StatusStore) Connectors() []string {
 // Refresh reads to the present end of the topic.
 func (s *StatusStore) Refresh(ctx context.Context) error { return s.topic.refresh(ctx) }
 
+// Lost is nil, or says that the topic has been deleted while the worker uses it: what it held is known to the workers that run only.
+func (s *StatusStore) Lost() error { return s.topic.gone() }
+
 // Flush returns when Kafka has taken all that was written before.
 func (s *StatusStore) Flush(ctx context.Context) error {
 	ctx, cancel := bounded(ctx)
@@ -249,6 +253,9 @@ func (s *StatusStore) Flush(ctx context.Context) error {
 		s.mu.Unlock()
 		if open == 0 {
 			return nil
+		}
+		if err := s.topic.gone(); err != nil {
+			return fmt.Errorf("write %d records: %w", open, err)
 		}
 		select {
 		case <-settled:
@@ -348,7 +355,9 @@ func (s *StatusStore) report(i id, seq uint64, at kafka.TopicPartition, err erro
 	s.flying--
 	if e := s.entry(i); e.seq == seq { // otherwise a later write stands for this one
 		if err != nil {
-			s.log.Warn("writing a status again", "key", i.key(), "error", s.client.explain(err))
+			if !errors.Is(err, errLost) { // which is said once
+				s.log.Warn("writing a status again", "key", i.key(), "error", s.client.explain(err))
+			}
 			s.unsent[i] = true
 			signal(s.retry)
 		} else {
