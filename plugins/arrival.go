@@ -80,12 +80,12 @@ func (a *arrival) decode(b []byte) error {
 		case protowire.VarintType:
 			var v uint64
 			if v, n = protowire.ConsumeVarint(b); n >= 0 {
-				err = a.number(num, v)
+				err = a.number(int(num), v)
 			}
 		case protowire.BytesType:
 			var v []byte
 			if v, n = protowire.ConsumeBytes(b); n >= 0 {
-				err = a.bytes(num, v)
+				err = a.bytes(int(num), v)
 			}
 		default:
 			n = protowire.ConsumeFieldValue(num, typ, b)
@@ -104,7 +104,7 @@ func (a *arrival) decode(b []byte) error {
 	return nil
 }
 
-func (a *arrival) number(field protowire.Number, v uint64) error {
+func (a *arrival) number(field int, v uint64) error {
 	switch c := &a.columns; field {
 	case fieldID:
 		a.id = uint32(v)
@@ -122,7 +122,7 @@ func (a *arrival) number(field protowire.Number, v uint64) error {
 	return nil
 }
 
-func (a *arrival) bytes(field protowire.Number, v []byte) (err error) {
+func (a *arrival) bytes(field int, v []byte) (err error) {
 	switch c := &a.columns; field {
 	case fieldOffsetDeltas:
 		c.OffsetDeltas, err = unpack(c.OffsetDeltas, v, false)
