@@ -122,6 +122,11 @@ func (r *run) judge(seen view) {
 		r.troubles.over(groupTrouble)
 	case !seen.stable:
 		v.since = time.Time{}
+		if seen.members == 0 { // nobody joins while there is no topic, which is told elsewhere
+			v.began = r.now
+			r.troubles.over(groupTrouble)
+			return
+		}
 		if waited := r.now.Sub(v.began); waited > tellAfter {
 			r.troubles.set(groupTrouble, connectors.Retriable("joining group "+r.cfg.Consumer["group.id"],
 				fmt.Errorf("it is in state %s with %d members, %s after this task has joined", seen.state, seen.members, waited.Round(time.Second)),

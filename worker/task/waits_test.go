@@ -54,7 +54,14 @@ func TestVigil(t *testing.T) {
 	if told != nil {
 		t.Errorf("tells at once: %v", told)
 	}
+	r.now = began.Add(tellAfter)
+	r.judge(view{state: "Dead"})
 	r.now = began.Add(tellAfter + time.Second)
+	r.judge(view{state: "PreparingRebalance", members: 2})
+	if told != nil {
+		t.Errorf("tells, before anybody could have joined: %v", told)
+	}
+	r.now = began.Add(2*tellAfter + time.Second)
 	r.judge(view{state: "PreparingRebalance", members: 2})
 	if told == nil || !strings.Contains(told.Error(), "PreparingRebalance") {
 		t.Errorf("tells %v", told)
