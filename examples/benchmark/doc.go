@@ -6,7 +6,7 @@
 // time: the same documents and ids into the same index of one shard, made anew for each round.
 //
 // With -hdfs it measures the HDFS sink on a namenode and three datanodes, with two sizes of files and two converters: from
-// the state RUNNING until the last full file is committed. What does not fill a file does not count.
+// the first record that is read until the last full file is committed. What does not fill a file does not count.
 // Beside each a loop writes files of the same size from memory with the same client, which says what HDFS itself takes; and the
 // CPU time of Kafka and HDFS is told, because they share the machine. -replication sets the copies of a block, -workload
 // measures one of them only.
@@ -17,7 +17,7 @@
 //  2. The two workers take turns, round by round, in a different order each time; the results are medians over the
 //     rounds, and ratios within a round.
 //  3. Both have been warmed up by a round that is not counted. While one is measured the other idles.
-//  4. The rate is taken from the first line to the last, so that it does not count the forming of consumer groups; CPU
+//  4. The rate is taken from the first line or record to the last, so that it does not count the forming of consumer groups; CPU
 //     and memory are those of the worker process and its children, from before the connector's creation to its last line.
 //
 // # Neighbours

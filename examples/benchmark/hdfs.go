@@ -113,7 +113,7 @@ func hdfsStack(ctx context.Context, o options) (s *stack.Stack, down func(), err
 	fmt.Println("starting Kafka and HDFS …")
 	s, err = stack.Start(ctx, filepath.Join(o.dir, "stack"), stack.Options{
 		Env: map[string]string{
-			"STACK_REBALANCE_DELAY_MS": "0", "STACK_KAFKA_HEAP": "1g", "STACK_JAVA_OPTS": "", "STACK_REPLICATION": strconv.Itoa(o.replication),
+			"STACK_REBALANCE_DELAY_MS": rebalanceDelay, "STACK_KAFKA_HEAP": "1g", "STACK_JAVA_OPTS": "", "STACK_REPLICATION": strconv.Itoa(o.replication),
 		},
 		Log: os.Stderr,
 	}, services...)
@@ -175,6 +175,9 @@ func measureHDFS(ctx context.Context, o options, s *stack.Stack, p *peer, servic
 		return result{}, err
 	}
 	running := p.waitRunning(ctx, name, o.partitions, began)
+	if began, err = p.firstRead(ctx, name); err != nil {
+		return result{}, err
+	}
 	dir := "/" + name + "/topics/" + topic
 	for i := range o.partitions {
 		if o.files(i, w) == 0 {
@@ -184,7 +187,7 @@ func measureHDFS(ctx context.Context, o options, s *stack.Stack, p *peer, servic
 			return result{}, err
 		}
 	}
-	took := time.Since(began) - running
+	took := time.Since(began)
 	r := result{rate: float64(want) / took.Seconds(), running: running}
 	per := 1e6 / float64(want)
 	total, plugin := p.cpus()

@@ -33,6 +33,10 @@ type options struct {
 	replication int    // copies of a block in HDFS
 }
 
+// rebalanceDelay is for how many milliseconds Kafka lets an empty group gather its members, three seconds by default. Without it the
+// first member begins alone, and most of a short round is the rebalances that let the others in.
+const rebalanceDelay = "1000"
+
 func main() {
 	var o options
 	var converters string
@@ -86,7 +90,7 @@ func run(ctx context.Context, o options) error {
 	}
 	fmt.Printf("starting %v …\n", services)
 	s, err := stack.Start(ctx, filepath.Join(o.dir, "stack"), stack.Options{
-		Env: map[string]string{"STACK_REBALANCE_DELAY_MS": "0", "STACK_KAFKA_HEAP": "1g", "STACK_CONNECT_HEAP": "2g"},
+		Env: map[string]string{"STACK_REBALANCE_DELAY_MS": rebalanceDelay, "STACK_KAFKA_HEAP": "1g", "STACK_CONNECT_HEAP": "2g"},
 		Log: os.Stderr,
 	}, services...)
 	if err != nil {

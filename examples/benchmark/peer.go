@@ -27,7 +27,7 @@ type peer struct {
 
 // result is one round of one worker.
 type result struct {
-	rate    float64       // records/s from the first line to the last
+	rate    float64       // records/s from the first record to the last
 	cpu     float64       // CPU seconds per million records
 	rss     int64         // bytes resident, worker and its children, at the end
 	own     int64         // bytes of it in the worker itself
@@ -110,6 +110,21 @@ func (p *peer) waitRunning(ctx context.Context, name string, tasks int, began ti
 		time.Sleep(5 * time.Millisecond)
 	}
 	return 0
+}
+
+// firstRead waits until a connector has read a record, and says when that was. Joining the group takes as long as Kafka wants.
+func (p *peer) firstRead(ctx context.Context, name string) (time.Time, error) {
+	for {
+		n, err := p.metric(ctx, "kafka_connect_sink_task_metrics_sink_record_read_total", name)
+		if err != nil || n > 0 {
+			return time.Now(), err
+		}
+		select {
+		case <-ctx.Done():
+			return time.Time{}, fmt.Errorf("waiting for the first record: %w", ctx.Err())
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
 }
 
 // ready waits until the worker is healthy, and says when it answered at all.
