@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -55,6 +56,7 @@ func (h *Herder) reconcile(ctx, tasks context.Context) error {
 			h.reportConnector(name, c)
 		}
 	}
+	h.letGo(mine.Connectors)
 	h.reconcileTasks(tasks, snap, mine)
 	h.release(placement)
 	h.count(mine, began)
@@ -181,6 +183,25 @@ func (h *Herder) reportConnector(name string, c store.ConnectorRecord) {
 		h.metrics.Worker().ConnectorStarted(err)
 	}
 	h.statuses.PutConnectorSafe(s)
+}
+
+// letGo writes that the connectors which were placed here and are not among those any more are with nobody, as Kafka Connect does:
+// until another worker says that it has them.
+func (h *Herder) letGo(kept []string) {
+	if !h.members.Active() { // another may have them and have said so, of which this worker need not know
+		return
+	}
+	snap := h.configs.Snapshot()
+	for _, name := range h.here {
+		if _, there := snap.Connectors[name]; !there || slices.Contains(kept, name) {
+			continue
+		}
+		if s, known := h.statuses.Connector(name); known && s.WorkerID == h.members.ID() {
+			s.State, s.Trace, s.Generation = stateUnassigned, "", h.members.Generation()
+			h.statuses.PutConnectorSafe(s)
+		}
+	}
+	h.here = kept
 }
 
 // reconcileTasks starts, changes and ends the tasks of this worker (invariant 2).

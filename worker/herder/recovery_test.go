@@ -2,6 +2,7 @@ package herder_test
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -36,6 +37,11 @@ func (s *site) createFour(w *worker) four {
 	s.task(w, "failed", 0, "FAILED", "the diary is full")
 	s.arrived(f.runs, "days", 1, `"one"`)
 	f.failed.mood("") // so that it runs in the next life
+	// A task that ends while it joins its group again commits nothing: the coordinator answers one request after the other.
+	eventually(s.t, "each of the tasks that run to have a partition", func() bool {
+		partitions, stable := embeddedtest.Members(s.t, s.broker, "connect-runs")
+		return stable && len(partitions) == 2 && !slices.Contains(slices.Collect(maps.Values(partitions)), 0)
+	})
 	return f
 }
 
@@ -79,6 +85,11 @@ func TestWorkerClosesAndStartsAgain(t *testing.T) {
 	for _, task := range []string{"runs-0", "runs-1", "paused-0"} {
 		if !strings.Contains(records["status-task-"+task], `"state":"UNASSIGNED"`) {
 			t.Errorf("%s of a worker that is gone: %s", task, records["status-task-"+task])
+		}
+	}
+	for _, connector := range []string{"runs", "paused", "stopped"} {
+		if !strings.Contains(records["status-connector-"+connector], `"state":"UNASSIGNED"`) {
+			t.Errorf("%s of a worker that is gone: %s", connector, records["status-connector-"+connector])
 		}
 	}
 	s.checkFour(s.start(), f)

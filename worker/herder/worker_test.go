@@ -138,14 +138,15 @@ func (s *site) settled(w *worker) {
 }
 
 // close ends a worker in order, and waits for clients that its tasks have left alone because they took long to close. Without
-// their broker, which ends after the workers of a test, they would take a minute.
+// their broker, which ends after the workers of a test, they would take a minute, and as long where a commit stands behind a request to
+// join that is not answered because the others have ended.
 func (s *site) close(w *worker) {
 	s.t.Helper()
 	if err := w.close(); err != nil {
 		s.t.Errorf("closing the worker: %v", err)
 	}
 	stacks := make([]byte, 4<<20)
-	eventually(s.t, "the end of the clients", func() bool {
+	within(s.t, 3*patience, "the end of the clients", func() bool {
 		return !strings.Contains(string(stacks[:runtime.Stack(stacks, true)]), "task.(*run).shutdown.func")
 	})
 }
@@ -324,6 +325,11 @@ func status(err error) int {
 
 // eventually waits until ok.
 func eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	within(t, patience, what, ok)
+}
+
+func within(t testing.TB, patience time.Duration, what string, ok func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); !ok(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(deadline) {

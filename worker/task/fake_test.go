@@ -501,11 +501,12 @@ func start(t testing.TB, cfg Config, f *fakePlugin) *running {
 }
 
 // untilClientsEnd waits for clients that tasks have left alone because they took long to close. Without their broker, which ends
-// after the tasks of a test, they would take a minute.
+// after the tasks of a test, they would take a minute, and as long where a commit stands behind a request to join that is not answered
+// because the others have ended.
 func untilClientsEnd(t testing.TB) {
 	t.Helper()
 	stacks := make([]byte, 1<<20)
-	eventually(t, "the end of the clients", func() bool {
+	within(t, 90*time.Second, "the end of the clients", func() bool {
 		return !bytes.Contains(stacks[:runtime.Stack(stacks, true)], []byte("task.(*run).shutdown.func"))
 	})
 }
@@ -547,7 +548,12 @@ func (r *running) lastTrouble() (e *connectors.Error, any bool) {
 // eventually waits until ok, at most half a minute; tasks must not end meanwhile.
 func eventually(t testing.TB, what string, ok func() bool, tasks ...*running) {
 	t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
+	within(t, 30*time.Second, what, ok, tasks...)
+}
+
+func within(t testing.TB, patience time.Duration, what string, ok func() bool, tasks ...*running) {
+	t.Helper()
+	deadline := time.Now().Add(patience)
 	for !ok() {
 		for _, r := range tasks {
 			select {

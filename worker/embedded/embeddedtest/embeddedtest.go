@@ -3,7 +3,6 @@ package embeddedtest
 import (
 	"context"
 	"errors"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -157,8 +156,9 @@ func Committed(t testing.TB, b *embedded.Broker, group string) map[connectors.Pa
 	return offsets
 }
 
-// Members lists the static members of a consumer group by their instance ids, in order.
-func Members(t testing.TB, b *embedded.Broker, group string) []string {
+// Members gives the static members of a consumer group by their instance ids, with how many partitions each has, and whether the
+// group rests.
+func Members(t testing.TB, b *embedded.Broker, group string) (partitions map[string]int, stable bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -171,14 +171,19 @@ func Members(t testing.TB, b *embedded.Broker, group string) []string {
 	if err != nil {
 		t.Fatalf("describing group %s: %v", group, err)
 	}
-	var ids []string
+	partitions = map[string]int{}
 	for _, m := range described[group].Members {
-		if m.InstanceID != nil {
-			ids = append(ids, *m.InstanceID)
+		if m.InstanceID == nil {
+			continue
+		}
+		partitions[*m.InstanceID] = 0
+		if assigned, ok := m.Assigned.AsConsumer(); ok {
+			for _, topic := range assigned.Topics {
+				partitions[*m.InstanceID] += len(topic.Partitions)
+			}
 		}
 	}
-	slices.Sort(ids)
-	return ids
+	return partitions, described[group].State == "Stable"
 }
 
 // AddPartitions grows a topic to this many partitions.
