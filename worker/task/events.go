@@ -214,8 +214,7 @@ func (r *run) await(deadline time.Time, done func() bool) bool {
 		}
 		select {
 		case e := <-r.link.events:
-			r.now = time.Now()
-			r.handle(e)
+			r.heard(e)
 		case l := <-r.lookups:
 			r.lookedUp(l)
 		case c := <-r.commits.results:
@@ -230,6 +229,12 @@ func (r *run) await(deadline time.Time, done func() bool) bool {
 		}
 	}
 	return true
+}
+
+// heard handles an event that was waited for: the time of the latest look at everything is of before.
+func (r *run) heard(e event) {
+	r.now = time.Now()
+	r.handle(e)
 }
 
 // notice handles what Poll returns beside records.

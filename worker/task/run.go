@@ -186,7 +186,7 @@ func (r *run) rest() {
 	select {
 	case <-r.reader.Ready():
 	case e := <-r.link.events:
-		r.handle(e)
+		r.heard(e)
 	case l := <-r.lookups:
 		r.lookedUp(l)
 	case c := <-r.commits.results:
@@ -194,6 +194,7 @@ func (r *run) rest() {
 	case <-r.lettersReady:
 		r.settled()
 	case seen := <-r.vigil.views:
+		r.now = time.Now()
 		r.looked(seen)
 	case <-r.wanted:
 	case <-r.ctx.Done():
