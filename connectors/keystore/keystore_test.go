@@ -15,6 +15,21 @@ func store(name, password string) File {
 	return File{Path: filepath.Join("testdata", name), Password: password, Prefix: "some."}
 }
 
+// refused tells whether a file is to be refused, and checks that it is, or is not, and that nothing secret is said of it.
+func refused(t *testing.T, err error, bad string) bool {
+	t.Helper()
+	if bad == "" {
+		if err != nil {
+			t.Fatal(err)
+		}
+		return false
+	}
+	if err == nil || !strings.Contains(err.Error(), bad) || strings.Contains(err.Error(), "secret") {
+		t.Fatalf("error %v, want %q in it", err, bad)
+	}
+	return true
+}
+
 func TestKeyPair(t *testing.T) {
 	own := store("keys.jks", password)
 	own.KeyPassword = "key-password"
@@ -37,14 +52,8 @@ func TestKeyPair(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			pair, err := tc.file.KeyPair()
-			if tc.bad != "" {
-				if err == nil || !strings.Contains(err.Error(), tc.bad) || strings.Contains(err.Error(), "secret") {
-					t.Fatalf("error %v, want %q in it", err, tc.bad)
-				}
+			if refused(t, err, tc.bad) {
 				return
-			}
-			if err != nil {
-				t.Fatal(err)
 			}
 			leaf, err := x509.ParseCertificate(pair.Certificate[0])
 			if err != nil {
@@ -86,14 +95,8 @@ func TestAuthorities(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			pool, err := tc.file.Authorities()
-			if tc.bad != "" {
-				if err == nil || !strings.Contains(err.Error(), tc.bad) || strings.Contains(err.Error(), "secret") {
-					t.Fatalf("error %v, want %q in it", err, tc.bad)
-				}
+			if refused(t, err, tc.bad) {
 				return
-			}
-			if err != nil {
-				t.Fatal(err)
 			}
 			if _, err := client.Verify(x509.VerifyOptions{Roots: pool, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}}); err != nil {
 				t.Error(err)

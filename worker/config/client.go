@@ -241,11 +241,11 @@ func unpackTrust(file keystore.File, out map[string]string) error {
 	if err != nil {
 		return fmt.Errorf("reading configuration ssl.truststore.location: %w", err)
 	}
-	var text []byte
-	for _, c := range certs {
-		text = append(text, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})...)
+	raw := make([][]byte, len(certs))
+	for i, c := range certs {
+		raw[i] = c.Raw
 	}
-	out["ssl.ca.pem"] = string(text)
+	out["ssl.ca.pem"] = asPEM("CERTIFICATE", raw...)
 	return nil
 }
 
@@ -259,10 +259,14 @@ func unpackKey(file keystore.File, out map[string]string) error {
 	if err != nil {
 		return fmt.Errorf("reading configuration ssl.keystore.location: %s: %w", file.Path, err)
 	}
-	var text []byte
-	for _, c := range pair.Certificate {
-		text = append(text, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c})...)
-	}
-	out["ssl.certificate.pem"], out["ssl.key.pem"] = string(text), string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}))
+	out["ssl.certificate.pem"], out["ssl.key.pem"] = asPEM("CERTIFICATE", pair.Certificate...), asPEM("PRIVATE KEY", key)
 	return nil
+}
+
+func asPEM(kind string, blocks ...[]byte) string {
+	var text strings.Builder
+	for _, b := range blocks {
+		text.Write(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: b}))
+	}
+	return text.String()
 }

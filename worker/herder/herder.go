@@ -132,7 +132,7 @@ type Herder struct {
 	// levelsSeen are the log levels of the config topic that were applied; the loop's own.
 	levelsSeen map[string]string
 	wanted     map[string]cluster.Wanted // the last work that members was told of; the loop's own
-	here       []string                  // connectors that are placed here; the loop's own
+	here       map[string]bool           // connectors that are placed here; the loop's own
 	placed     int64                     // generation that is in effect; the loop's own
 	alarm      *time.Timer               // for the next session key; the loop's own
 	stage      string                    // what the loop is doing, for requests that time out

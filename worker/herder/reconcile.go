@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -191,9 +190,13 @@ func (h *Herder) letGo(kept []string) {
 	if !h.members.Active() { // another may have them and have said so, of which this worker need not know
 		return
 	}
+	here := make(map[string]bool, len(kept))
+	for _, name := range kept {
+		here[name] = true
+	}
 	snap := h.configs.Snapshot()
-	for _, name := range h.here {
-		if _, there := snap.Connectors[name]; !there || slices.Contains(kept, name) {
+	for name := range h.here {
+		if _, there := snap.Connectors[name]; !there || here[name] {
 			continue
 		}
 		if s, known := h.statuses.Connector(name); known && s.WorkerID == h.members.ID() {
@@ -201,7 +204,7 @@ func (h *Herder) letGo(kept []string) {
 			h.statuses.PutConnectorSafe(s)
 		}
 	}
-	h.here = kept
+	h.here = here
 }
 
 // reconcileTasks starts, changes and ends the tasks of this worker (invariant 2).

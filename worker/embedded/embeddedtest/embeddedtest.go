@@ -136,10 +136,8 @@ func Read(t testing.TB, b *embedded.Broker, topic string) []Record {
 // Committed reads the committed offsets of a consumer group; a partition without one is missing.
 func Committed(t testing.TB, b *embedded.Broker, group string) map[connectors.Partition]int64 {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	adm := kadm.NewClient(client(t, b))
-	defer adm.Close()
+	ctx, adm, done := admin(t, b)
+	defer done()
 	fetched, err := adm.FetchOffsets(ctx, group)
 	if errors.Is(err, kerr.GroupIDNotFound) {
 		return map[connectors.Partition]int64{} // nobody has joined yet
@@ -160,10 +158,8 @@ func Committed(t testing.TB, b *embedded.Broker, group string) map[connectors.Pa
 // group rests.
 func Members(t testing.TB, b *embedded.Broker, group string) (partitions map[string]int, stable bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	adm := kadm.NewClient(client(t, b))
-	defer adm.Close()
+	ctx, adm, done := admin(t, b)
+	defer done()
 	described, err := adm.DescribeGroups(ctx, group)
 	if err == nil {
 		err = described.Error()
@@ -189,10 +185,8 @@ func Members(t testing.TB, b *embedded.Broker, group string) (partitions map[str
 // AddPartitions grows a topic to this many partitions.
 func AddPartitions(t testing.TB, b *embedded.Broker, topic string, total int) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	adm := kadm.NewClient(client(t, b))
-	defer adm.Close()
+	ctx, adm, done := admin(t, b)
+	defer done()
 	resp, err := adm.UpdatePartitions(ctx, total, topic)
 	if err == nil {
 		err = resp.Error()
@@ -205,16 +199,25 @@ func AddPartitions(t testing.TB, b *embedded.Broker, topic string, total int) {
 // DeleteBefore drops the records of a partition below an offset, as retention does.
 func DeleteBefore(t testing.TB, b *embedded.Broker, p connectors.Partition, offset int64) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	adm := kadm.NewClient(client(t, b))
-	defer adm.Close()
+	ctx, adm, done := admin(t, b)
+	defer done()
 	deleted, err := adm.DeleteRecords(ctx, kadm.Offsets{p.Topic: {p.ID: {Topic: p.Topic, Partition: p.ID, At: offset}}})
 	if err == nil {
 		err = deleted.Error()
 	}
 	if err != nil {
 		t.Fatalf("deleting records of %s before %d: %v", p, offset, err)
+	}
+}
+
+// admin gives a client for questions and changes, and for how long it may take; done closes it.
+func admin(t testing.TB, b *embedded.Broker) (ctx context.Context, adm *kadm.Client, done func()) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	adm = kadm.NewClient(client(t, b))
+	return ctx, adm, func() {
+		adm.Close()
+		cancel()
 	}
 }
 
