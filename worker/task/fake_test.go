@@ -86,7 +86,6 @@ type fakePlugin struct {
 	openings map[uint32]*fakeOpening
 	lastID   uint32
 	underWay int64
-	most     int64 // most bytes under way at any time
 	batches  int
 	settled  map[uint32]int64
 	values   map[connectors.Partition][]string // kept when not nil
@@ -279,7 +278,6 @@ func (f *fakePlugin) Send(id uint32, c connectors.Columns, size int64, done func
 	o.next = fb.next
 	f.batches++
 	f.underWay += size
-	f.most = max(f.most, f.underWay)
 	if f.underWay > f.credit && f.underWay > size { // a large record goes alone
 		f.t.Errorf("%d bytes under way, credit is %d", f.underWay, f.credit)
 	}
