@@ -301,7 +301,7 @@ func TestCommitFailures(t *testing.T) {
 			return nil, nil, true
 		})
 		cfg := config(b, 0, "events")
-		cfg.CommitTimeout = 100 * time.Millisecond
+		cfg.CommitTimeout, cfg.StopTimeout = 100*time.Millisecond, 2*time.Second // it stops without an answer, too
 		r := start(t, cfg, newFakePlugin(t, newStore()))
 		err := r.wait()
 		if connectors.CodeOf(err) != connectors.CodeRetriable || !strings.Contains(err.Error(), "committing offsets: no answer since") {
