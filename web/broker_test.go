@@ -24,7 +24,7 @@ const (
 func freePort(t *testing.T) int {
 	t.Helper()
 	for range 100 {
-		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(10_000+rand.IntN(20_000))))
+		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(10_000+rand.IntN(8_000))))
 		if err == nil {
 			defer l.Close()
 			return l.Addr().(*net.TCPAddr).Port
