@@ -263,7 +263,7 @@ func TestFolderLocks(t *testing.T) {
 		t.Fatal(err)
 	}
 	one.Reset() // f had failed, and nobody closes it
-	ctx, cancel = context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel = context.WithTimeout(t.Context(), 90*time.Second)
 	defer cancel()
 	g, err := two.Append(ctx, name)
 	if err != nil {
