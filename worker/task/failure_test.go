@@ -296,12 +296,14 @@ func TestCommitFailures(t *testing.T) {
 		b := embeddedtest.Start(t)
 		embeddedtest.CreateTopic(t, b, "events", 1)
 		embeddedtest.Produce(t, b, documents("events", 1, 10)...)
+		var over atomic.Bool
 		b.Cluster().ControlKey(int16(kmsg.OffsetCommit), func(kmsg.Request) (kmsg.Response, error, bool) {
 			b.Cluster().KeepControl()
-			return nil, nil, true
+			return nil, nil, !over.Load()
 		})
 		cfg := config(b, 0, "events")
 		cfg.CommitTimeout, cfg.StopTimeout = 100*time.Millisecond, 2*time.Second // it stops without an answer, too
+		cfg.Consumer["socket.timeout.ms"] = "5000" // for as long the client waits in vain
 		r := start(t, cfg, newFakePlugin(t, newStore()))
 		err := r.wait()
 		if connectors.CodeOf(err) != connectors.CodeRetriable || !strings.Contains(err.Error(), "committing offsets: no answer since") {
@@ -310,13 +312,16 @@ func TestCommitFailures(t *testing.T) {
 		if len(r.troubles) == 0 || r.troubles[0] == nil || !strings.Contains(r.troubles[0].Error(), "committing offsets") {
 			t.Errorf("told %v", r.troubles)
 		}
+		over.Store(true) // the client that was left alone ends
 	})
 	t.Run("never granted", func(t *testing.T) {
 		b := embeddedtest.Start(t)
 		embeddedtest.CreateTopic(t, b, "events", 1)
 		embeddedtest.Produce(t, b, documents("events", 1, 10)...)
 		refuseCommits(b, func() *kerr.Error { return kerr.GroupAuthorizationFailed })
-		r := start(t, config(b, 0, "events"), newFakePlugin(t, newStore()))
+		cfg := config(b, 0, "events")
+		cfg.Consumer["session.timeout.ms"] = shortSession
+		r := start(t, cfg, newFakePlugin(t, newStore()))
 		if err := r.wait(); connectors.CodeOf(err) != connectors.CodeUnauthorized {
 			t.Errorf("error %v", err)
 		}
