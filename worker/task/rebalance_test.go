@@ -135,6 +135,7 @@ func TestLostPartitionsAreNotCommitted(t *testing.T) {
 	f.buffer = true
 	cfg := config(b, 0, "events")
 	cfg.CommitInterval = time.Hour
+	cfg.Consumer["session.timeout.ms"] = shortSession
 	delete(cfg.Consumer, "group.instance.id") // a dynamic member that is forgotten loses its partitions, and joins again
 	r := start(t, cfg, f)
 	eventually(t, "a batch", func() bool { f.mu.Lock(); defer f.mu.Unlock(); return f.batches > 0 }, r)
