@@ -303,7 +303,7 @@ func TestCommitFailures(t *testing.T) {
 		})
 		cfg := config(b, 0, "events")
 		cfg.CommitTimeout, cfg.StopTimeout = 100*time.Millisecond, 2*time.Second // it stops without an answer, too
-		cfg.Consumer["socket.timeout.ms"] = "5000" // for as long the client waits in vain
+		cfg.Consumer["socket.timeout.ms"] = "5000"                               // for as long the client waits in vain
 		r := start(t, cfg, newFakePlugin(t, newStore()))
 		err := r.wait()
 		if connectors.CodeOf(err) != connectors.CodeRetriable || !strings.Contains(err.Error(), "committing offsets: no answer since") {
@@ -361,7 +361,7 @@ func TestStopWhileBrokerIsAway(t *testing.T) {
 	s := newStore()
 	cfg := config(b, 0, "events")
 	cfg.CommitInterval, cfg.StopTimeout = time.Hour, 2*time.Second
-	cfg.Consumer["reconnect.backoff.max.ms"] = "500"
+	cfg.Consumer["reconnect.backoff.max.ms"], cfg.Consumer["session.timeout.ms"] = "500", shortSession
 	r := start(t, cfg, newFakePlugin(t, s))
 	eventually(t, "records", func() bool { n, _ := s.total(); return n == 100 }, r)
 	if err := b.Close(); err != nil {
