@@ -111,7 +111,7 @@ func TestStackKerberos(t *testing.T) {
 			}
 			files++
 		}
-		if files != 3 {
+		if files != 6 {
 			t.Errorf("%d files", files)
 		}
 		for _, who := range [][2]string{{"alice", "dave"}, {"bob", "carol"}} {
