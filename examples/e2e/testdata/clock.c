@@ -1,9 +1,11 @@
 /* Preloaded into a process, it sets the clock of its C code off by CLOCK_AHEAD seconds: that of the Kafka client, which gives times to records.
-   Clocks that only measure how much time has passed stay right. */
+   Clocks that only measure how much time has passed stay right, and waiting until a time of the clock ends when it should. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/time.h>
+#include <threads.h>
 #include <time.h>
 
 static long ahead(void) {
@@ -33,4 +35,24 @@ time_t time(time_t *t) {
   clock_gettime(CLOCK_REALTIME, &now);
   if (t) *t = now.tv_sec;
   return now.tv_sec;
+}
+
+static struct timespec right(const struct timespec *t) {
+  struct timespec by = *t;
+  by.tv_sec -= ahead();
+  return by;
+}
+
+int cnd_timedwait(cnd_t *restrict c, mtx_t *restrict m, const struct timespec *restrict until) {
+  static int (*real)(cnd_t *, mtx_t *, const struct timespec *);
+  if (!real) real = (int (*)(cnd_t *, mtx_t *, const struct timespec *))dlsym(RTLD_NEXT, "cnd_timedwait");
+  struct timespec by = right(until);
+  return real(c, m, &by);
+}
+
+int pthread_cond_timedwait(pthread_cond_t *restrict c, pthread_mutex_t *restrict m, const struct timespec *restrict until) {
+  static int (*real)(pthread_cond_t *, pthread_mutex_t *, const struct timespec *);
+  if (!real) real = (int (*)(pthread_cond_t *, pthread_mutex_t *, const struct timespec *))dlsym(RTLD_NEXT, "pthread_cond_timedwait");
+  struct timespec by = right(until);
+  return real(c, m, &by);
 }
