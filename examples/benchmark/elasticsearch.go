@@ -181,10 +181,14 @@ func (e *elasticBench) sink(ctx context.Context, round int, r *indexed) (took ti
 			took = time.Since(first)
 			break
 		}
+		pause := 100 * time.Millisecond
+		if since := time.Since(first); n > 0 { // the server counts at the cost of what is measured: rather when the end is near
+			pause = max(pause, min(since*time.Duration(e.o.records-n)/time.Duration(2*n), time.Second))
+		}
 		select {
 		case <-ctx.Done():
 			return 0, fmt.Errorf("%d of %d documents: %w", n, e.o.records, ctx.Err())
-		case <-time.After(100 * time.Millisecond): // the server counts at the cost of what is measured
+		case <-time.After(pause):
 		}
 	}
 	bulks, err := e.worker.metric(ctx, "sluice_plugin_bulk_requests_total", name)

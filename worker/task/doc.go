@@ -20,7 +20,7 @@
 //     has its equal share of that, so that one whose writer is slow uses up its own share only and delays no other; a record
 //     larger than the share may use the rest when the partition has nothing else under way. Dead letters under way are bounded
 //     too: while they are too many no batch is sent, so that no more can come of them.
-//  4. The consumer is polled at least every few hundred milliseconds whatever the plugin does, except while partitions are
+//  4. The consumer is polled at least once a second whatever the plugin does, except while partitions are
 //     handed back, which takes at most CloseTimeout.
 //  5. A partition that is taken away is closed in the plugin and committed before it is handed back; one that is lost is
 //     closed and not committed. Partitions that stay are not touched.

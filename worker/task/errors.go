@@ -23,8 +23,8 @@ func failed(stage deadletter.Stage, class string, err error) deadletter.Cause {
 
 // unfit is for a record that cannot be handed to the plugin. It waits for room where dead letters are many.
 func (r *run) unfit(p *partition, m *fetch.Record, cause deadletter.Cause) {
-	if r.lettersFull() && !r.hold(p, func() bool { return !r.lettersFull() }) {
-		p.held = m.Keep()
+	if r.lettersFull() {
+		r.stuck = stuck{p: p, room: func() bool { return !r.lettersFull() }}
 		return
 	}
 	if r.letters != nil {
@@ -139,8 +139,6 @@ func (r *run) openLetters() error {
 
 // lettersFull says that no record may be collected or sent that could become one more dead letter.
 func (r *run) lettersFull() bool { return r.letters != nil && r.letters.Full() }
-
-func (r *run) lettersUnderWay() bool { return r.letters != nil && r.letters.Outstanding() > 0 }
 
 // settled takes what became of dead letters (invariant 1).
 func (r *run) settled() {

@@ -6,67 +6,60 @@ import (
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 )
 
-// When a record finds no room, because its partition has used up its credit, polling stops for a moment: pausing a
-// partition makes the client throw away what it has fetched. Stopping delays the other partitions too, so that they must
-// not pay for one that is slow for long: while any of them has room, only a tenth of the time may go to holding. Then the
-// partition is paused until half of its share is free.
+// When a record finds no room, because its partition has used up its credit, nothing more is taken for the time being: pausing the
+// partition would make the client throw away what it has fetched. That delays the other partitions too, which must not pay for one
+// that is slow for long: while any of them has room, only a tenth of the time may go to it. Then the partition is paused until half
+// of its share is free.
 
-// hold waits until the partition's record has room. False means that it has none, and that the partition is paused, or that
-// the task ends.
-func (r *run) hold(p *partition, room func() bool) bool {
-	most := holdMost
-	costly := r.othersHaveRoom(p)
-	if costly {
-		most = r.holdLeft
-	}
-	if most > 0 {
-		start := time.Now()
-		timer := time.NewTimer(most)
-		found := r.holdUntil(timer.C, room)
-		timer.Stop()
-		r.now = time.Now()
-		if costly {
-			r.holdLeft -= r.now.Sub(start)
-		}
-		if found {
-			return true
-		}
-		if r.failure != nil || r.ctx.Err() != nil {
-			return false
-		}
-	}
-	if err := r.consumer.Pause([]kafka.TopicPartition{p.kafka()}); err != nil {
-		r.fail(kafkaFailure("pausing a partition", err).At(p.Partition, -1))
-		return false
-	}
-	p.paused = true
-	r.held++
-	return false
+// stuck is the record that has no room, the first of those that were read and are not dealt with. The zero value says that none is.
+type stuck struct {
+	p     *partition
+	room  func() bool // whether it has room by now
+	costs time.Time   // since when others, which have room, wait for it; zero: they do not
 }
 
-func (r *run) holdUntil(timeout <-chan time.Time, room func() bool) bool {
-	for {
-		select {
-		case e := <-r.link.events:
-			r.handle(e)
-			if r.failure != nil {
-				return false
-			}
-		case <-r.link.sent:
-		case <-r.lettersReady:
-			r.settled()
-			if r.failure != nil {
-				return false
-			}
-		case <-timeout:
-			return false
-		case <-r.ctx.Done():
-			return false
-		}
-		if room() {
-			return true
-		}
+// unstick goes on with the record for which there was no room, where there is, or where that cannot be waited for. It is false while
+// the record has to wait.
+func (r *run) unstick() bool {
+	s := &r.stuck
+	if s.p == nil {
+		return true
 	}
+	costly := r.othersHaveRoom(s.p)
+	if costly && s.costs.IsZero() {
+		s.costs = r.now
+	}
+	free := s.p.state != open || s.room()
+	cost := time.Duration(0)
+	if !s.costs.IsZero() {
+		cost = r.now.Sub(s.costs)
+	}
+	if !free && costly && cost < r.holdLeft {
+		return false
+	}
+	r.holdLeft -= cost
+	s.costs = time.Time{}
+	if !free && !costly {
+		return false
+	}
+	p := s.p
+	r.stuck = stuck{}
+	if !free {
+		r.putAside(p)
+	}
+	return r.failure == nil
+}
+
+// putAside keeps the record for which there is no room, and pauses its partition.
+func (r *run) putAside(p *partition) {
+	if err := r.consumer.Pause([]kafka.TopicPartition{p.kafka()}); err != nil {
+		r.fail(kafkaFailure("pausing a partition", err).At(p.Partition, -1))
+		return
+	}
+	p.held = r.reader.Record(r.taken).Keep()
+	r.taken++
+	p.paused = true
+	r.held++
 }
 
 func (r *run) othersHaveRoom(p *partition) bool {
@@ -86,7 +79,7 @@ func (r *run) releaseHeld() {
 		}
 		p.paused = false
 		r.held--
-		m := p.held
+		m := p.held // for which there is room now, in the batch and among the dead letters
 		p.held = nil
 		if m != nil {
 			r.add(p, m)
@@ -94,7 +87,7 @@ func (r *run) releaseHeld() {
 		if r.failure != nil {
 			return
 		}
-		if p.held == nil && !r.paused {
+		if !r.paused {
 			if err := r.consumer.Resume([]kafka.TopicPartition{p.kafka()}); err != nil {
 				r.fail(kafkaFailure("resuming a partition", err).At(p.Partition, -1))
 			}

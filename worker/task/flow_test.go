@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kmsg"
 	"pgregory.net/rapid"
 
 	"github.com/sluice-connect/sluice/worker/embedded/embeddedtest"
@@ -47,6 +49,51 @@ func TestSlowPartitionDelaysNoOther(t *testing.T) {
 	}, r)
 	f.setSlow(tp("events", 0), false)
 	eventually(t, "the slow partition", func() bool { n, _ := s.count(tp("events", 0)); return n == 5000 }, r)
+	if _, err := r.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if _, d := s.total(); d != 0 {
+		t.Errorf("%d duplicates", d)
+	}
+}
+
+// A sink that is slower than Kafka costs no record more than one fetch: where no other partition waits, none is paused.
+func TestSlowSinkFetchesOnce(t *testing.T) {
+	const n, steps = 10_000, 8
+	b := embeddedtest.Start(t)
+	embeddedtest.CreateTopic(t, b, "events", 1)
+	embeddedtest.Produce(t, b, documents("events", 1, n)...)
+	s := newStore()
+	watchCommits(t, b, s)
+	var mu sync.Mutex
+	next := int64(0)
+	b.Cluster().ControlKey(int16(kmsg.Fetch), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		b.Cluster().KeepControl()
+		mu.Lock()
+		defer mu.Unlock()
+		for _, topic := range req.(*kmsg.FetchRequest).Topics {
+			for _, p := range topic.Partitions {
+				if p.FetchOffset < next {
+					t.Errorf("fetched from %d on, after %d", p.FetchOffset, next)
+				}
+				next = max(next, p.FetchOffset)
+			}
+		}
+		return nil, nil, false
+	})
+	f := newFakePlugin(t, s)
+	f.slow[tp("events", 0)] = true
+	cfg := config(b, 0, "events")
+	cfg.CreditBytes, cfg.BatchBytes = 40<<10, 8<<10
+	r := start(t, cfg, f)
+	for range steps {
+		eventually(t, "credit to be used up", func() bool { f.mu.Lock(); defer f.mu.Unlock(); return f.underWay > cfg.CreditBytes/2 }, r)
+		time.Sleep(holdMost + holdMost/4) // longer than a partition may keep others waiting: this is what is tested
+		f.setSlow(tp("events", 0), false)
+		f.setSlow(tp("events", 0), true)
+	}
+	f.setSlow(tp("events", 0), false)
+	eventually(t, "all records", func() bool { stored, _ := s.total(); return stored == n }, r)
 	if _, err := r.stop(); err != nil {
 		t.Fatal(err)
 	}

@@ -25,6 +25,8 @@ type partition struct {
 	since    time.Time // of lookingUp and opening, for the deadline
 	assigned bool      // the consumer fetches it
 
+	assignedAfter uint64 // the number of the latest read when it was assigned
+
 	builder  *connectors.Builder // nil: nothing collected
 	base     int64               // first offset in it
 	size     int64               // of it, an upper bound

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -20,7 +19,7 @@ import (
 // New partitions are answered with an empty assignment, and assigned when the plugin has opened them and said where to
 // begin: looking up and opening take time in which the other partitions go on.
 func (r *run) rebalance(c *kafka.Consumer, ev kafka.Event) error {
-	r.joined = true
+	r.joined, r.regrouped = true, true
 	if r.ending {
 		if r.answered {
 			time.Sleep(closingPause)
@@ -166,7 +165,7 @@ func (r *run) fetchOpened() {
 			tp.Offset = kafka.Offset(p.next)
 		}
 		tps = append(tps, tp)
-		p.assigned, r.fetching = true, true
+		p.assigned, p.assignedAfter = true, r.reads
 		r.reader.Route(p.Topic, p.ID)
 	}
 	r.toAssign = r.toAssign[:0]
@@ -210,7 +209,6 @@ func (r *run) revoke(revoked []kafka.TopicPartition, lost bool) []kafka.TopicPar
 		delete(r.partitions, p.Partition)
 	}
 	r.last = nil
-	r.fetching = slices.ContainsFunc(slices.Collect(maps.Values(r.partitions)), func(p *partition) bool { return p.assigned })
 	r.share()
 	r.tellAssigned()
 	return fetched

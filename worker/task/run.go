@@ -17,12 +17,11 @@ import (
 )
 
 const (
-	idleLook   = time.Second            // between two looks at everything while nothing happens
-	leaveLook  = 50 * time.Millisecond  // and while the place in the group is being given up
-	activePoll = 5 * time.Millisecond   // the plugin is about to say something
-	flowing    = 10                     // times Linger that a batch may grow while records flow
-	holdMost   = 200 * time.Millisecond // how long polling may stop for a record without room
-	holdShare  = 10                     // a tenth of the time may go to holding while other partitions have room
+	idleLook  = time.Second            // between two looks at everything while nothing happens
+	leaveLook = 50 * time.Millisecond  // and while the place in the group is being given up
+	flowing   = 10                     // times Linger that a batch may grow while records flow
+	holdMost  = 200 * time.Millisecond // how long others may wait for a record without room
+	holdShare = 10                     // a tenth of the time may go to holding while other partitions have room
 )
 
 // run is the state of a running task. It belongs to the goroutine of Run; the exceptions say so.
@@ -43,6 +42,9 @@ type run struct {
 	partitions map[connectors.Partition]*partition // all but the closed ones
 	byID       map[uint32]*partition               // those that the plugin knows
 	lastID     uint32
+	reads      uint64 // how often records were read
+	got, taken int    // records that were read the last time, and those of them that are dealt with
+	stuck      stuck
 	again      []*partition // those of whose records some were not wanted and have to be fetched again
 	last       *partition   // of the latest record: most records come in runs
 	toAssign   []*partition
@@ -56,8 +58,6 @@ type run struct {
 
 	now       time.Time // as of the latest look at everything else
 	collected bool      // some partition has a builder
-	unsent    bool      // and could not send it
-	fetching  bool      // some partition is assigned to the consumer
 	paused    bool      // the whole task
 	held      int       // partitions paused by back-pressure
 	holdLeft  time.Duration
@@ -77,6 +77,7 @@ type run struct {
 	pluginGone bool  // the plugin will not answer any more
 	fenced     bool  // commits are pointless
 	joined     bool  // the group has given the task something, or nothing, at least once
+	regrouped  bool  // the latest poll brought a rebalance
 	ending     bool  // the consumer is being closed
 	answered   bool  // a rebalance, while it is
 }
@@ -148,12 +149,11 @@ func (r *run) fail(err error) {
 func (r *run) loop() {
 	for {
 		r.tend()
+		r.listen()
 		if r.failure != nil || r.ctx.Err() != nil {
 			return
 		}
-		wait, idle := r.pollTimeout()
-		r.listen(&wait)
-		if r.failure == nil && r.readRecords(wait) == 0 && idle {
+		if !r.readRecords() {
 			r.rest()
 		}
 		if r.failure != nil {
@@ -162,20 +162,15 @@ func (r *run) loop() {
 	}
 }
 
-// listen takes what the consumer has to say beside records, which come by another way. Where none can come it is what is waited
-// for.
-func (r *run) listen(wait *time.Duration) {
-	patience := 0
-	if !r.fetching {
-		patience, *wait = int(*wait/time.Millisecond), 0
-	}
+// listen takes what the consumer has to say beside records, which come by another way.
+func (r *run) listen() {
 	for r.failure == nil {
-		ev := r.consumer.Poll(patience)
-		if ev == nil {
+		r.regrouped = false
+		if ev := r.consumer.Poll(0); ev != nil {
+			r.notice(ev)
+		} else if !r.regrouped {
 			return
 		}
-		r.notice(ev)
-		patience = 0
 	}
 }
 
@@ -187,6 +182,7 @@ func (r *run) rest() {
 	case <-r.reader.Ready():
 	case e := <-r.link.events:
 		r.heard(e)
+	case <-r.link.sent:
 	case l := <-r.lookups:
 		r.lookedUp(l)
 	case c := <-r.commits.results:
@@ -218,29 +214,47 @@ func (r *run) restless() time.Duration {
 	if v := &r.vigil; !v.over && !v.asking && v.due.Before(until) {
 		until = v.due
 	}
+	if r.collected {
+		age := r.patience()
+		for _, p := range r.partitions { // what is older waits for room, and not for a time
+			if due := p.lastSent.Add(age); p.builder != nil && due.After(r.now) && due.Before(until) {
+				until = due
+			}
+		}
+	}
+	if s := &r.stuck; !s.costs.IsZero() && s.costs.Add(r.holdLeft).Before(until) {
+		until = s.costs.Add(r.holdLeft)
+	}
 	return max(time.Until(until), time.Millisecond)
 }
 
-// readRecords takes the records that are there, and waits for the first. It tells how many there were.
-func (r *run) readRecords(wait time.Duration) (n int) {
-	defer r.reader.Release()
-	n = r.reader.Read(wait)
-	for i := range n {
-		r.take(r.reader.Record(i))
-		if r.failure != nil {
-			return n
+// readRecords deals with the records that are there, up to one for which there is no room. It is false when that is all that can be done
+// before something happens.
+func (r *run) readRecords() bool {
+	if !r.unstick() {
+		return false
+	}
+	if r.taken == r.got {
+		if len(r.again) > 0 {
+			r.fetchAgain()
+		}
+		r.reads++
+		r.got, r.taken = r.reader.Read(), 0
+		if r.got == 0 {
+			r.idle()
+			return false
+		}
+	}
+	for ; r.taken < r.got; r.taken++ {
+		r.take(r.reader.Record(r.taken))
+		if r.failure != nil || r.stuck.p != nil {
+			return true
 		}
 		if len(r.link.events) > 0 {
 			r.drain()
 		}
 	}
-	if len(r.again) > 0 {
-		r.fetchAgain()
-	}
-	if n == 0 {
-		r.idle()
-	}
-	return n
+	return true
 }
 
 // tend looks at everything but the records.
@@ -258,7 +272,7 @@ func (r *run) tend() {
 	r.drain()
 	r.pauseOrResume()
 	if r.collected {
-		r.sendAged(flowing * r.cfg.Linger) // records flow: better let the batches grow
+		r.sendAged(flowing * r.cfg.Linger) // records flow, or did: better let the batches grow
 	}
 	if r.held > 0 {
 		r.releaseHeld()
@@ -275,23 +289,6 @@ func (r *run) tend() {
 	}
 }
 
-// pollTimeout is how long to wait for a record; idle is when it may be for as long as nothing happens. A poll is not interrupted by
-// the plugin, so it is short where the plugin is expected to say something that lets records flow.
-func (r *run) pollTimeout() (wait time.Duration, idle bool) {
-	switch {
-	case r.unsent || r.held > 0 || r.lettersUnderWay() || len(r.byID) < len(r.partitions) || len(r.toAssign) > 0:
-		return activePoll, false
-	case r.collected:
-		return min(activePoll, max(r.cfg.Linger/2, time.Millisecond)), false
-	}
-	for _, p := range r.partitions {
-		if p.state != open {
-			return activePoll, false
-		}
-	}
-	return 0, true
-}
-
 // take checks a record and adds it to its partition's batch.
 func (r *run) take(m *fetch.Record) {
 	if m.Err != nil {
@@ -306,10 +303,10 @@ func (r *run) take(m *fetch.Record) {
 		}
 		r.last = p
 	}
-	if p.state != open || p.held != nil || p.again {
+	if p.state != open || p.held != nil || p.again || p.assignedAfter == r.reads {
 		// Not wanted now. Behind a held record the partition is paused, so that only records that were read with it can come;
-		// they are fetched again.
-		if p.state == open && !p.again {
+		// they are fetched again. What was read before the partition was assigned is of an opening before.
+		if p.state == open && !p.again && p.assignedAfter != r.reads {
 			p.again = true
 			r.again = append(r.again, p)
 		}
@@ -367,8 +364,8 @@ func (c *common) equal(o *common) bool {
 
 func (c *common) size() int64 { return int64(len(c.topic) + len(c.keySchema) + len(c.valueSchema)) }
 
-// collect puts what was made of a record into the partition's batch. Where there is no room it holds the record, which is then added
-// anew.
+// collect puts what was made of a record into the partition's batch. Where there is no room the task is stuck with the record, which
+// is then added anew.
 func (r *run) collect(p *partition, m *fetch.Record, c common, key, value []byte, headers []connectors.Header) {
 	offset := m.Offset
 	size := int64(len(key) + len(value) + recordOverhead)
@@ -381,8 +378,8 @@ func (r *run) collect(p *partition, m *fetch.Record, c common, key, value []byte
 		return
 	}
 	full := p.builder != nil && (p.size+size > r.batchLimit || offset-p.base >= spanMost || !p.common.equal(&c))
-	if full && !r.send(p) && !r.hold(p, func() bool { return r.send(p) }) {
-		p.held = m.Keep()
+	if full && !r.send(p) {
+		r.stuck = stuck{p: p, room: func() bool { return r.send(p) }}
 		return
 	}
 	if p.builder == nil {
@@ -421,7 +418,6 @@ func (r *run) send(p *partition) bool {
 	columns := p.builder.Columns()
 	size := int64(columns.Size())
 	if p.state != open || !r.link.room() || r.lettersFull() || p.withheld > 0 || !r.credit.take(&p.account, size) {
-		r.unsent = true
 		return false
 	}
 	p.underWay = append(p.underWay, sentBatch{size, r.now})
@@ -444,8 +440,16 @@ func (r *run) idle() {
 	}
 }
 
+// patience is for how long a partition keeps a batch that is not full.
+func (r *run) patience() time.Duration {
+	if r.stuck.p != nil {
+		return flowing * r.cfg.Linger
+	}
+	return r.cfg.Linger
+}
+
 func (r *run) sendAged(age time.Duration) {
-	r.collected, r.unsent = false, false
+	r.collected = false
 	for _, p := range r.partitions {
 		if p.builder == nil {
 			continue

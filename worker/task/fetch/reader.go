@@ -34,17 +34,8 @@ static int linked(void) {
 	       rd_kafka_set_log_queue && rd_kafka_queue_poll && rd_kafka_event_log && rd_kafka_event_destroy;
 }
 
-static int take(rd_kafka_queue_t *queue, int wait_ms, rd_kafka_message_t **messages, record *records, int most) {
-	// With a time limit the client waits until all places are taken: so it is only asked for the first.
+static int take(rd_kafka_queue_t *queue, rd_kafka_message_t **messages, record *records, int most) {
 	ssize_t n = rd_kafka_consume_batch_queue(queue, 0, messages, most);
-	if (n == 0 && wait_ms > 0) {
-		n = rd_kafka_consume_batch_queue(queue, wait_ms, messages, 1);
-		if (n == 1) {
-			ssize_t more = rd_kafka_consume_batch_queue(queue, 0, messages + 1, most - 1);
-			if (more > 0)
-				n += more;
-		}
-	}
 	for (ssize_t i = 0; i < n; i++) {
 		rd_kafka_message_t *m = messages[i];
 		record *r = &records[i];
@@ -98,7 +89,6 @@ import "C"
 import (
 	"errors"
 	"reflect"
-	"time"
 	"unsafe"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
@@ -163,10 +153,10 @@ func (r *Reader) Route(topic string, partition int32) {
 	C.route(r.client, r.queue, name, C.int32_t(partition))
 }
 
-// Read takes what is ready, after waiting for the first record where none is, and gives the number of records.
-func (r *Reader) Read(wait time.Duration) int {
+// Read takes what is ready, and gives the number of records.
+func (r *Reader) Read() int {
 	r.Release()
-	r.n = int(C.take(r.queue, C.int(wait.Milliseconds()), r.messages, r.records, most))
+	r.n = int(C.take(r.queue, r.messages, r.records, most))
 	return r.n
 }
 

@@ -54,6 +54,19 @@ func openWith(t *testing.T, conf kafka.ConfigMap) (*kafka.Consumer, *Reader) {
 	return c, r
 }
 
+// readSoon reads what is there, or comes soon.
+func readSoon(r *Reader) int {
+	n := r.Read()
+	if n > 0 {
+		return n
+	}
+	select {
+	case <-r.Ready():
+	case <-time.After(50 * time.Millisecond):
+	}
+	return r.Read()
+}
+
 // read reads until there are as many records, and keeps them.
 func read(t *testing.T, c *kafka.Consumer, r *Reader, want int) []*Record {
 	t.Helper()
@@ -65,7 +78,7 @@ func read(t *testing.T, c *kafka.Consumer, r *Reader, want int) []*Record {
 		if m, ok := c.Poll(0).(*kafka.Message); ok {
 			t.Fatalf("the consumer itself gave %v", m)
 		}
-		for i := range r.Read(100 * time.Millisecond) {
+		for i := range readSoon(r) {
 			m := r.Record(i)
 			if m.Err != nil {
 				t.Fatal(m.Err)
@@ -157,7 +170,7 @@ func TestPartitionComesBack(t *testing.T) {
 		}
 		for deadline := time.Now().Add(patience); ; { // the client gives it up in the background
 			parts, err := c.Assignment()
-			if err == nil && len(parts) == 0 && r.Read(50*time.Millisecond) == 0 {
+			if err == nil && len(parts) == 0 && readSoon(r) == 0 {
 				break
 			}
 			if time.Now().After(deadline) {
@@ -199,7 +212,7 @@ func TestErrorOfAPartition(t *testing.T) {
 	}
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
 		c.Poll(0)
-		if r.Read(100*time.Millisecond) == 0 {
+		if readSoon(r) == 0 {
 			continue
 		}
 		m := r.Record(0)
@@ -217,7 +230,7 @@ func TestNothingIsAllocatedForARecord(t *testing.T) {
 	embeddedtest.CreateTopic(t, b, "events", 1)
 	embeddedtest.Produce(t, b, embeddedtest.Values("events", 0, slices.Repeat([]string{"x"}, 64)...)...)
 	c, r := open(t, b, "events", 1)
-	for deadline := time.Now().Add(patience); r.Read(100*time.Millisecond) == 0; c.Poll(0) {
+	for deadline := time.Now().Add(patience); readSoon(r) == 0; c.Poll(0) {
 		if time.Now().After(deadline) {
 			t.Fatal("no records")
 		}
@@ -234,11 +247,11 @@ func TestTheClientRings(t *testing.T) {
 	embeddedtest.CreateTopic(t, b, "events", 1)
 	c, r := open(t, b, "events", 1)
 	for n := range 20 {
-		for c.Poll(0) != nil || r.Read(0) > 0 { // what has come so far
+		for c.Poll(0) != nil || r.Read() > 0 { // what has come so far
 			r.Release()
 		}
 		embeddedtest.Produce(t, b, embeddedtest.Values("events", 0, strconv.Itoa(n))...)
-		for deadline := time.After(patience); r.Read(0) == 0; c.Poll(0) {
+		for deadline := time.After(patience); r.Read() == 0; c.Poll(0) {
 			select {
 			case <-r.Ready():
 			case <-deadline:
