@@ -267,8 +267,8 @@ func TestCombinations(t *testing.T) {
 			want: map[string]string{"sluice.compact.after.ms": "no small files"},
 		},
 		{
-			name: "user with Kerberos", set: map[string]string{"store.url": "hdfs://nn", "hdfs.authentication.kerberos": "true", "sluice.hdfs.user": "alice"},
-			want: map[string]string{"sluice.hdfs.user": "the user is the principal"},
+			name: "user of another realm with Kerberos", set: map[string]string{"store.url": "hdfs://nn", "hdfs.authentication.kerberos": "true", "sluice.hdfs.user": "alice@ELSEWHERE"},
+			want: map[string]string{"sluice.hdfs.user": "without @"},
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -34,6 +34,7 @@ type cluster struct {
 	topic     string
 	props     map[string]string
 	workers   []*member
+	env       []string // of workers that are added
 
 	value   func(n int64) string // of a record; by default its number
 	sent    atomic.Int64
@@ -98,7 +99,7 @@ func (c *cluster) add(pairs ...string) *member {
 	if advertised := props["rest.advertised.port"]; advertised != "" {
 		m.id = "127.0.0.1:" + advertised
 	}
-	m.process = start(c.t, filepath.Join(c.dir, "worker-"+port+".log"), filepath.Join(c.bin, "sluice"), "worker", c.write("worker-"+port, props))
+	m.process = startWith(c.t, c.env, filepath.Join(c.dir, "worker-"+port+".log"), filepath.Join(c.bin, "sluice"), "worker", c.write("worker-"+port, props))
 	c.workers = append(c.workers, m)
 	return m
 }

@@ -88,7 +88,13 @@ type process struct {
 
 func start(t testing.TB, log, path string, args ...string) *process {
 	t.Helper()
-	p := &process{t: t, path: path, args: args, log: log}
+	return startWith(t, nil, log, path, args...)
+}
+
+// startWith starts a process with variables of its own in its environment.
+func startWith(t testing.TB, env []string, log, path string, args ...string) *process {
+	t.Helper()
+	p := &process{t: t, path: path, args: args, log: log, env: env}
 	p.start()
 	t.Cleanup(func() {
 		p.stop()

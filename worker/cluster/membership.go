@@ -76,8 +76,11 @@ func enter(ctx context.Context, cfg Config) (*Membership, error) {
 	if err := g.fit(cfg.GroupID, cfg.Store.Topic()); err != nil {
 		return nil, err
 	}
+	if err := m.sole(ctx); err != nil {
+		return nil, err
+	}
 	m.self = Member{
-		ID: id, URL: cfg.URL, Version: cfg.Version, Process: rand.Text(), Plugins: cfg.Plugins,
+		ID: id, URL: cfg.URL, Group: cfg.GroupID, Version: cfg.Version, Process: rand.Text(), Plugins: cfg.Plugins,
 		Released: cfg.Store.Placement().Generation, // of a process that has just begun nothing is running
 	}
 	if err := cfg.Store.PutMember(ctx, m.self); err != nil {

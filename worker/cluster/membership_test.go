@@ -586,3 +586,20 @@ func TestConfigMustBeComplete(t *testing.T) {
 		}
 	}
 }
+
+// Workers of two groups do not use one assignment topic, while either is there.
+func TestTopicOfAnotherGroup(t *testing.T) {
+	b := embeddedtest.Start(t)
+	a := join(t, b.Bootstrap(), addressA, map[string]int{"x": 1})
+	a.until(t, "settled", func() bool { return a.Settled() && grouped(a) })
+	other := func(c *Config) { c.GroupID = "another" }
+	w := open(t, b.Bootstrap())
+	cfg := w.config(addressB)
+	other(&cfg)
+	if _, err := Join(within(t, patience), cfg); err == nil || !strings.Contains(err.Error(), "topic assignments is in use by workers of group cluster, "+addressA) {
+		t.Fatalf("joined: %v", err)
+	}
+	a.leave(t)
+	d := join(t, b.Bootstrap(), addressB, map[string]int{"x": 1}, other)
+	d.until(t, "settled", d.Settled)
+}

@@ -75,7 +75,7 @@ func OpenStatus(ctx context.Context, o Options) (*StatusStore, error) {
 		client: o.Client, log: o.logger().With("topic", o.Topic), all: map[string]*connectorEntries{}, unsent: map[id]bool{},
 		settled: make(chan struct{}), retry: make(chan struct{}, 1), done: make(chan struct{}),
 	}
-	topic, err := openLog(ctx, o, statusKind, s.apply)
+	topic, err := openLog(ctx, o, statusKind, s.apply, nil)
 	if err != nil {
 		return nil, err
 	}
