@@ -59,7 +59,7 @@ func (d *differ) odd(requests []oddRequest) []reply {
 	defer func() { d.t.Logf("%s took %s", d.url, time.Since(begin).Round(time.Millisecond)) }()
 	replies := make([]reply, len(requests))
 	for i, q := range requests {
-		replies[i] = d.exchange(q.method, q.path, q.body, q.header)
+		replies[i] = d.ask(q.method, q.path, q.body, q.header)
 		if q.method == http.MethodPost && strings.HasPrefix(q.path, "/connectors") && replies[i].status == http.StatusCreated {
 			d.send("DELETE", replies[i].location, "", "")
 		}
