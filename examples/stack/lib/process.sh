@@ -29,6 +29,15 @@ alive() {
   process_stat "$pid" && [ "$process_start" = "$start" ] && [[ $process_state != [ZX] ]]
 }
 
+# dying PART: its first thread has ended, but not all others, which may listen on its ports yet.
+dying() {
+  local start threads
+  { read -r pid start _ <"$STACK_DIR/pid/$1"; } 2>/dev/null || return 1
+  process_stat "$pid" && [ "$process_start" = "$start" ] || return 1
+  threads=("/proc/$pid/task/"*)
+  ((${#threads[@]} > 1))
+}
+
 state_of() {
   if alive "$1"; then
     if [ "$process_state" = T ]; then echo paused; else echo running; fi
@@ -133,11 +142,11 @@ part_address() { local variable port; read -r variable port <<<"$(call ports "$1
 
 signal_part() { alive "$1" || return 0; kill -"$2" "$pid" 2>/dev/null || true; } # PART SIGNAL
 
-# gone PART… waits until none of them is alive; fails after the given milliseconds.
+# gone PART… waits until nothing is left of any; fails after the given milliseconds.
 gone() { # MILLISECONDS PART…
   local part end=$(($(now_ms) + $1)); shift
   for part in "$@"; do
-    while alive "$part"; do
+    while alive "$part" || dying "$part"; do
       (($(now_ms) < end)) || return 1
       sleep 0.05
     done

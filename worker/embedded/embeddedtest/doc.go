@@ -4,7 +4,7 @@
 // # Invariants
 //
 //  1. Every broker has a free port and, where it keeps data, a folder of the test's own: tests run side by side.
-//  2. Every helper ends the test with a message when it does not succeed within ten seconds.
+//  2. Every helper ends the test with a message when it does not succeed within two minutes.
 //
 // # Neighbours
 //

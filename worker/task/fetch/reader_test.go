@@ -17,7 +17,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // open makes a reader of all partitions of a topic, from their beginning.
 func open(t *testing.T, b *embedded.Broker, topic string, partitions int) (*kafka.Consumer, *Reader) {
