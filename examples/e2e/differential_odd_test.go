@@ -193,7 +193,7 @@ func oddRequests() []oddRequest {
 		`"value.converter":"org.apache.kafka.connect.json.JsonConverter"`, `"value.converter":"JsonConverter","value.converter.schemas.enable":"x"`,
 		`"key.converter":"org.apache.kafka.connect.json.JsonConverter","key.converter.plugin.version":"9.9.9"`, `"header.converter":"Json","header.converter.plugin.version":""`,
 		`"value.converter":"org.apache.kafka.connect.storage.SimpleHeaderConverter"`, `"key.converter":"org.apache.kafka.connect.file.FileStreamSinkConnector"`, `"header.converter":"nope"`,
-		`"file":null`, `"unknown":null`, `"consumer.override.fetch.min.bytes":null`, `"consumer.override.max.poll.records":" 7 "`, `"consumer.override.nonsense":"1"`,
+		`"file":null`, `"unknown":null`, `"consumer.override.max.poll.records":" 7 "`, `"consumer.override.nonsense":"1"`,
 		`"errors.deadletterqueue.topic.name":"d","admin.override.retries":"3","producer.override.acks":"1","consumer.override.security.protocol":"PLAINTEXT"`,
 		`"errors.deadletterqueue.topic.name":"d","admin.override.retries":"x"`, `"producer.override.linger.ms":"x"`, `"consumer.override.isolation.level":"read_committed"`,
 	} {
