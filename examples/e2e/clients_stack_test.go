@@ -152,6 +152,7 @@ func schemathesis(t *testing.T, p *pipeline, program string) {
 		args := []string{
 			"run", p.rest + "/openapi.json", "--exclude-checks", notOurs, "--max-examples", "30",
 			"--continue-on-failure", "--no-shrink", "--no-color", "--warnings", "off", "--seed", strconv.Itoa(int(seed(t).Int32())),
+			"--request-timeout", "120", "--suppress-health-check", "all", // that making requests takes long says nothing of the answers
 		}
 		cmd := exec.Command(program, slices.Concat(global, args, more)...)
 		cmd.Dir = t.TempDir()

@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
+	"github.com/sluice-connect/sluice/worker/embedded/embeddedtest"
 )
 
 const (
@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 		play(role)
 		return
 	}
-	goleak.VerifyTestMain(m)
+	embeddedtest.Main(m)
 }
 
 // drop puts a plugin into a folder: a script that runs this test's binary in a role. The file is there whole at once.

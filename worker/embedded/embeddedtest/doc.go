@@ -1,4 +1,5 @@
-// Package embeddedtest starts embedded brokers for tests, fills them with records and reads back what consumers committed.
+// Package embeddedtest starts embedded brokers for tests, fills them with records and reads back what consumers committed, and looks for
+// goroutines that tests with brokers leave.
 // A broker that it starts is gone when the test ends.
 //
 // # Invariants
