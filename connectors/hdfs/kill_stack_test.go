@@ -64,7 +64,7 @@ func (m *mortal) live(ctx context.Context) error {
 	tk := started.(*task)
 	d := &dying{
 		left: m.At,
-		seen: func(call string) { fmt.Println(call) },
+		seen: func(call string) { _, _ = fmt.Fprintln(os.Stdout, call) },
 		kill: func() { _ = syscall.Kill(os.Getpid(), syscall.SIGKILL); select {} },
 	}
 	open := tk.open
@@ -135,9 +135,8 @@ func TestStackKilledAtEachStep(t *testing.T) {
 		{"one file a commit", "decimal", 10, nil, []string{`create .*\+tmp`, `write .*\+tmp`, `close .*\+tmp`, `rename to .*\+0+19\.txt`, `report 20`}},
 		{"streamed", "big", 100, streaming, []string{`write .*\+tmp`, `close .*\+tmp`, `rename to .*\.txt`, `report 200`}},
 		{
-			"several files a commit", "document", 10, map[string]string{
-				"format.class": "JsonFormat", "partitioner.class": "FieldPartitioner", "partition.field.name": "color",
-			},
+			"several files a commit", "document", 10,
+			map[string]string{"format.class": "JsonFormat", "partitioner.class": "FieldPartitioner", "partition.field.name": "color"},
 			[]string{`write .*commit-`, `rename to .*commit\.json`, `rename to .*color=c0/`, `rename to .*color=c2/`, `report 20`},
 		},
 	} {
