@@ -141,7 +141,7 @@ func TestPausedLeader(t *testing.T) {
 	}
 	plugin := paused.child("hdfs")
 	began := time.Now()
-	paused.signal(syscall.SIGSTOP)
+	freeze(t, paused.pid())
 	// A request that it has is not waited for any longer than it is a member.
 	silent := make(chan error, 1)
 	go func() { silent <- request(http.MethodDelete, others[0].url+"/connectors/nobody", nil, nil) }()
