@@ -112,6 +112,9 @@ func (s *appendStore) recover(ctx context.Context) (int64, error) {
 		if err := s.adopt(ctx, f, l.Length); err != nil {
 			return -1, err
 		}
+		if g.first < latest { // what was written since is behind it, in a file that may not be recorded any more because it was cut
+			s.current.File, s.current.Length = "", 0
+		}
 	}
 	if f, unknown := files[latest]; unknown && latest >= recorded.Next { // made, and its first commit never recorded
 		s.current.Next = latest

@@ -47,6 +47,9 @@ func TestCompactionUnderKills(t *testing.T) {
 			}
 			select {
 			case <-sent:
+				if want := int64((k + 1) * events / kills); p.committed("to-hdfs") < want {
+					return fmt.Errorf("%d records are not all stored yet", want)
+				}
 				if rest.IsZero() {
 					rest = time.Now()
 				}
