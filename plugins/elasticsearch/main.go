@@ -2,8 +2,13 @@
 package main
 
 import (
+	"runtime/debug"
+
 	"github.com/sluice-connect/sluice/connectors/elasticsearch"
 	"github.com/sluice-connect/sluice/plugins"
 )
 
-func main() { plugins.Serve(elasticsearch.New()) }
+func main() {
+	debug.SetGCPercent(50) // requests are used again, so that little garbage comes of what passes through
+	plugins.Serve(elasticsearch.New())
+}
