@@ -131,7 +131,7 @@ func TestAllPartitionsSlowKeepsMembership(t *testing.T) {
 }
 
 // A partition that is taken away while its record has no room, and comes back, goes on where the sink says: what was read before of it,
-// and waits behind the record, is of an opening that is over.
+// and waits behind the record, is of an opening that is over. If it was paused meanwhile, it is not any more.
 func TestComesBackWhileThereIsNoRoom(t *testing.T) {
 	const n = 3000
 	b := embeddedtest.Start(t)
@@ -147,7 +147,8 @@ func TestComesBackWhileThereIsNoRoom(t *testing.T) {
 	full := func() bool { f.mu.Lock(); defer f.mu.Unlock(); return f.underWay > cfg.CreditBytes*2/3 }
 	for i := range 3 {
 		eventually(t, "credit to be used up", full, r)
-		f2 := newFakePlugin(t, s) // which takes some of the records
+		f2 := newFakePlugin(t, s)
+		f2.slow[tp("events", 0)], f2.slow[tp("events", 1)] = true, true
 		r2 := start(t, config(b, 1+i, "events"), f2)
 		eventually(t, "a second task", func() bool { return len(r.partitions()) == 1 && len(r2.partitions()) == 1 }, r, r2)
 		r2.task.Leave()
