@@ -2,6 +2,7 @@
 package main
 
 import (
+	"os"
 	"runtime/debug"
 
 	"github.com/sluice-connect/sluice/connectors/elasticsearch"
@@ -9,6 +10,8 @@ import (
 )
 
 func main() {
-	debug.SetGCPercent(50) // requests are used again, so that little garbage comes of what passes through
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50) // requests are used again, so that little garbage comes of what passes through
+	}
 	plugins.Serve(elasticsearch.New())
 }
