@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
+
 	"github.com/sluice-connect/sluice/examples/stack"
 )
 
@@ -185,7 +187,7 @@ func (c *cluster) deleteTopic(topic string) {
 	}
 }
 
-// makeTopic makes a topic as the workers want theirs.
+// makeTopic makes a topic as the workers want theirs, unless they have.
 func (c *cluster) makeTopic(topic string) {
 	c.t.Helper()
 	adm := c.admin()
@@ -193,7 +195,7 @@ func (c *cluster) makeTopic(topic string) {
 	ctx, cancel := context.WithTimeout(c.t.Context(), 30*time.Second)
 	defer cancel()
 	compact := "compact"
-	if _, err := adm.CreateTopic(ctx, 1, 1, map[string]*string{"cleanup.policy": &compact}, topic); err != nil {
+	if _, err := adm.CreateTopic(ctx, 1, 1, map[string]*string{"cleanup.policy": &compact}, topic); err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
 		c.t.Fatal(err)
 	}
 }
