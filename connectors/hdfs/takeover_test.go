@@ -70,7 +70,7 @@ func FuzzParseWAL(f *testing.F) {
 	})
 }
 
-// wal writes a log of blocks; the last one has an END only where it is complete.
+// wal writes a log of blocks; the last one has an END only where it is complete. Paths are as Confluent's connector joins them.
 func wal(complete bool, blocks ...walBlock) []byte {
 	var b bytes.Buffer
 	sync := []byte("0123456789abcdef")
@@ -90,7 +90,7 @@ func wal(complete bool, blocks ...walBlock) []byte {
 	for i, block := range blocks {
 		entry("BEGIN", "")
 		for _, e := range block {
-			entry("hdfs://nn:8020"+e.temp, "hdfs://nn:8020"+e.final)
+			entry("hdfs://nn:8020"+strings.Replace(e.temp, "/+tmp/", "//+tmp/", 1), "hdfs://nn:8020"+e.final)
 		}
 		if complete || i < len(blocks)-1 {
 			entry("END", "")

@@ -51,7 +51,7 @@ func FuzzAppendUnescaped(f *testing.F) {
 }
 
 func TestHex4(t *testing.T) {
-	for s, want := range map[string]rune{`\u00e4`: 'ä', `\u00E4…`: 'ä', `\uFFFF`: 0xffff, `\u00g0`: -1, `\u00 `: -1, `\x0041`: -1, ``: -1, `\u00@1`: -1, `\u00` + "\x16" + `1`: -1} {
+	for s, want := range map[string]rune{`\u00e4`: 'ä', `\u00E4…`: 'ä', `\uFFFF`: 0xffff, `\u00g0`: -1, `\x0041`: -1, ``: -1, `\u00@1`: -1, `\u00` + "\x16" + `1`: -1} {
 		r, ok := Hex4([]byte(s))
 		if ok != (want >= 0) || ok && r != want {
 			t.Errorf("%q: %x, %v", s, r, ok)

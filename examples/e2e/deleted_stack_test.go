@@ -180,7 +180,7 @@ func (c *cluster) deleteTopic(topic string) {
 	c.t.Helper()
 	adm := c.admin()
 	defer adm.Close()
-	ctx, cancel := context.WithTimeout(c.t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(c.t.Context(), patience)
 	defer cancel()
 	if _, err := adm.DeleteTopic(ctx, topic); err != nil {
 		c.t.Fatal(err)
@@ -192,7 +192,7 @@ func (c *cluster) makeTopic(topic string) {
 	c.t.Helper()
 	adm := c.admin()
 	defer adm.Close()
-	ctx, cancel := context.WithTimeout(c.t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(c.t.Context(), patience)
 	defer cancel()
 	compact := "compact"
 	if _, err := adm.CreateTopic(ctx, 1, 1, map[string]*string{"cleanup.policy": &compact}, topic); err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
@@ -204,7 +204,7 @@ func (c *cluster) hasTopic(topic string) bool {
 	c.t.Helper()
 	adm := c.admin()
 	defer adm.Close()
-	ctx, cancel := context.WithTimeout(c.t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(c.t.Context(), patience)
 	defer cancel()
 	all, err := adm.ListTopics(ctx)
 	if err != nil {
