@@ -71,8 +71,8 @@ func decodeConfig(h Herder, r *http.Request, connector string) (map[string]strin
 	return complete(h, r, config, connector)
 }
 
-// complete puts the connector's name into its configuration, where it must not be another one, and refuses null: which
-// a configuration cannot hold, so that everything wrong with it is said here.
+// complete puts the connector's name into its configuration, where it must not be another one, and refuses null, but for keys of the
+// plugin: a configuration cannot hold it, so that everything wrong with it is said here.
 func complete(h Herder, r *http.Request, config map[string]*string, connector string) (map[string]string, error) {
 	if name := config["name"]; name == nil {
 		config["name"] = &connector
@@ -87,7 +87,9 @@ func complete(h Herder, r *http.Request, config map[string]*string, connector st
 	if err != nil {
 		return nil, err
 	}
-	refuseNulls(&infos, nulls)
+	if !refuseNulls(&infos, nulls) {
+		return values, nil
+	}
 	var lines strings.Builder
 	for _, c := range infos.Configs {
 		for _, e := range c.Value.Errors {

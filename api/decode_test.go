@@ -89,14 +89,22 @@ func TestNulls(t *testing.T) {
 	const rest = "\nYou can also find the above list of errors at the endpoint `/connector-plugins/{connectorType}/config/validate`"
 	h := newFake()
 	h.infos = ConfigInfos{ErrorCount: 2, Configs: []ConfigInfo{
-		{Definition: ConfigKeyInfo{Name: "tasks.max"}, Value: ConfigValueInfo{Name: "tasks.max", Errors: []string{"Not a number"}}},
-		{Definition: ConfigKeyInfo{Name: "topics"}, Value: ConfigValueInfo{Name: "topics", Errors: []string{"Missing"}}},
+		{Definition: &ConfigKeyInfo{Name: "tasks.max"}, Value: ConfigValueInfo{Name: "tasks.max", Errors: []string{"Not a number"}}},
+		{Definition: &ConfigKeyInfo{Name: "topics"}, Value: ConfigValueInfo{Name: "topics", Errors: []string{"Missing"}}},
 	}}
 	a := newHandler(t, h, Options{})
 	want := badRequestBody("Connector configuration is invalid and contains the following 4 error(s):\n" + nullValue + "\nNot a number\n" + nullTexts["topics"] + "\n" + nullValue + rest)
 	expect(t, a, request{method: "PUT", path: "/connectors/n/config", body: `{"connector.class":"C","topics":null,"x":null}`}, 400, want)
 	if got, want := h.made(), []string{`Validate "C" {"connector.class":"C","name":"n"}`}; !slices.Equal(got, want) {
 		t.Errorf("asked the herder %q, want %q", got, want)
+	}
+	h.infos = ConfigInfos{Configs: []ConfigInfo{{Value: ConfigValueInfo{Name: "file"}, Own: true}}}
+	if resp, body := ask(t, a, request{method: "PUT", path: "/connectors/n/config", body: `{"connector.class":"C","file":null}`}); resp.StatusCode >= 300 {
+		t.Errorf("a key of the plugin that is null is answered %d %s", resp.StatusCode, body)
+	}
+	made := h.made()
+	if want := `PutConfig "n" {"connector.class":"C","name":"n"}`; made[len(made)-1] != want {
+		t.Errorf("asked the herder %q, want %q at the end", made, want)
 	}
 	h.err = errors.New("plugin died")
 	expect(t, a, request{method: "POST", path: "/connectors", body: `{"name":"n","config":{"x":null}}`}, 500, `{"error_code":500,"message":"plugin died"}`)

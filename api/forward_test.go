@@ -146,7 +146,7 @@ func TestForwardToTheSilent(t *testing.T) {
 		t.Errorf("answered %d %v %s", resp.StatusCode, resp.Header, body)
 	}
 
-	first, a, _ = pair(t, "", "", Options{RequestTimeout: 300 * time.Millisecond})
+	first, a, _ = pair(t, "", "", Options{RequestTimeout: time.Second})
 	first.err = &Elsewhere{URL: silent.URL}
 	resp, body = ask(t, a, request{method: "DELETE", path: "/connectors/g1"})
 	if resp.StatusCode != 500 || !strings.Contains(body, "Request timed out. Worker "+silent.URL) {

@@ -184,10 +184,11 @@ type ConfigValueInfo struct {
 	Visible     bool     `json:"visible"`
 }
 
-// ConfigInfo is a key with its outcome.
+// ConfigInfo is a key with its outcome. A key that nobody declares has no definition.
 type ConfigInfo struct {
-	Definition ConfigKeyInfo   `json:"definition"`
+	Definition *ConfigKeyInfo  `json:"definition"`
 	Value      ConfigValueInfo `json:"value"`
+	Own        bool            `json:"-"` // a key of the plugin's, not of every connector
 }
 
 // ConfigInfos answers PUT /connector-plugins/{plugin}/config/validate.

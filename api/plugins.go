@@ -49,7 +49,10 @@ func validate(h Herder, r *http.Request) (answer, error) {
 	infos.Groups, infos.Configs = list(infos.Groups), list(infos.Configs)
 	for i := range infos.Configs {
 		c := &infos.Configs[i]
-		c.Definition.Dependents, c.Value.Recommended, c.Value.Errors = list(c.Definition.Dependents), list(c.Value.Recommended), list(c.Value.Errors)
+		c.Value.Recommended, c.Value.Errors = list(c.Value.Recommended), list(c.Value.Errors)
+		if c.Definition != nil {
+			c.Definition.Dependents = list(c.Definition.Dependents)
+		}
 	}
 	return ok(infos), err
 }
@@ -63,13 +66,19 @@ var nullTexts = map[string]string{
 	"config.action.reload": "Invalid value null for configuration config.action.reload: String must be one of: none, restart",
 }
 
-// refuseNulls adds the keys that are null: JSON has that value, a configuration has not. It comes in place of what a
-// missing value is blamed for, but for what concerns other keys, too; keys that nobody declares come first.
-func refuseNulls(infos *ConfigInfos, keys []string) {
+// refuseNulls adds the keys that are null, and says whether there is one to refuse: JSON has that value, a configuration has not. A key
+// of the plugin's own is not given then, as with Connect. For others it comes in place of what a missing value is blamed for, but for
+// what concerns other keys, too; keys that nobody declares come first.
+func refuseNulls(infos *ConfigInfos, keys []string) (refused bool) {
 	var undeclared []ConfigInfo
 	for _, key := range keys {
+		i := slices.IndexFunc(infos.Configs, func(c ConfigInfo) bool { return c.Value.Name == key })
+		if i >= 0 && infos.Configs[i].Own {
+			continue
+		}
+		refused = true
 		infos.ErrorCount++
-		if i := slices.IndexFunc(infos.Configs, func(c ConfigInfo) bool { return c.Value.Name == key }); i >= 0 {
+		if i >= 0 {
 			v := &infos.Configs[i].Value
 			infos.ErrorCount -= len(v.Errors)
 			v.Value, v.Errors = nil, append(slices.DeleteFunc(v.Errors, func(e string) bool { return !strings.HasPrefix(e, "Must configure one of") }), nullValue)
@@ -80,11 +89,11 @@ func refuseNulls(infos *ConfigInfos, keys []string) {
 			continue
 		}
 		undeclared = append(undeclared, ConfigInfo{
-			Definition: ConfigKeyInfo{Name: key, Type: "STRING", Importance: "LOW", Width: "NONE", DisplayName: key, Dependents: []string{}},
-			Value:      ConfigValueInfo{Name: key, Recommended: []string{}, Errors: []string{nullValue}, Visible: true},
+			Value: ConfigValueInfo{Name: key, Recommended: []string{}, Errors: []string{nullValue}, Visible: true},
 		})
 	}
 	infos.Configs = append(undeclared, infos.Configs...)
+	return refused
 }
 
 const nullValue = "Null value can not be supplied as the configuration value."

@@ -86,12 +86,12 @@ func TestValidateShapesLists(t *testing.T) {
 	h := newFake()
 	group := "Common"
 	h.infos = ConfigInfos{Name: "C", ErrorCount: 1, Groups: []string{group}, Configs: []ConfigInfo{{
-		Definition: ConfigKeyInfo{Name: "topics", Type: "LIST", Group: &group},
+		Definition: &ConfigKeyInfo{Name: "topics", Type: "LIST", Group: &group},
 		Value:      ConfigValueInfo{Name: "topics", Errors: []string{"Missing"}, Visible: true},
 	}}}
 	expect(t, newHandler(t, h, Options{}), request{method: "PUT", path: "/connector-plugins/C/config/validate", body: `{"connector.class":"C","other":null}`}, 200,
 		`{"name":"C","error_count":2,"groups":["Common"],"configs":[`+
-			`{"definition":{"name":"other","type":"STRING","required":false,"default_value":null,"importance":"LOW","documentation":"","group":null,"order_in_group":0,"order":0,"width":"NONE","display_name":"other","dependents":[]},`+
+			`{"definition":null,`+
 			`"value":{"name":"other","value":null,"recommended_values":[],"errors":["Null value can not be supplied as the configuration value."],"visible":true}},`+
 			`{"definition":{"name":"topics","type":"LIST","required":false,"default_value":null,"importance":"","documentation":"","group":"Common","order_in_group":0,"order":0,"width":"","display_name":"","dependents":[]},`+
 			`"value":{"name":"topics","value":null,"recommended_values":[],"errors":["Missing"],"visible":true}}]}`)

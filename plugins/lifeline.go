@@ -11,8 +11,12 @@ const leaseBytes = 8
 
 // Lease is what a worker writes to the lifeline of a plugin: the time until which the plugin may go on without hearing more, in
 // milliseconds of Unix time, as eight bytes, the highest first.
-func Lease(until time.Time) []byte {
-	return binary.BigEndian.AppendUint64(make([]byte, 0, leaseBytes), uint64(max(until.UnixMilli(), 0)))
+func Lease(until time.Time) []byte { return lease(time.Until(until), time.Now()) }
+
+// lease makes a time of the clock as it is now of what is left by the monotonic clock: a clock that was set since the lease began neither
+// ends it nor makes it longer.
+func lease(left time.Duration, now time.Time) []byte {
+	return binary.BigEndian.AppendUint64(make([]byte, 0, leaseBytes), uint64(max(now.Add(left).UnixMilli(), 0)))
 }
 
 // watchLifeline ends the process when the worker is gone, or was paused for longer than the last lease, so that others may run its tasks

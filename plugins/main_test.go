@@ -148,6 +148,9 @@ func serve(t testing.TB, s connectors.Sink) (*Client, *server) {
 
 var config = map[string]string{"text": "x"}
 
+// patience is for what must happen some time.
+const patience = 2 * time.Minute
+
 // events are what a task says, in order.
 type events struct {
 	t    testing.TB
@@ -200,7 +203,7 @@ func begin(t testing.TB, c *Client, id int) (*Task, *events) {
 // until waits for an event that ok accepts, of all that came so far, and gives it.
 func until[E Event](e *events, what string, ok func(E) bool) E {
 	e.t.Helper()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(patience)
 	for {
 		e.mu.Lock()
 		for _, ev := range e.list {
@@ -252,7 +255,7 @@ func send(t testing.TB, task *Task, id uint32, first int64, n int) int64 {
 // eventually waits for a condition.
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(patience)
 	for !ok() {
 		if time.Now().After(deadline) {
 			t.Fatalf("waited too long for %s", what)

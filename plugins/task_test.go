@@ -182,7 +182,7 @@ func TestCloseWhileBlocked(t *testing.T) {
 			if closed := until(e, "closed", any1[Closed]); closed.Err != nil {
 				t.Error(closed.Err)
 			}
-			if took := time.Since(began); took > closeGrace+2*time.Second {
+			if took := time.Since(began); took > closeGrace+patience/4 {
 				t.Errorf("took %s", took)
 			}
 			for _, ev := range e.all() {
@@ -383,7 +383,7 @@ func TestStopAtItsDeadline(t *testing.T) {
 	if err := task.Stop(ctx); connectors.CodeOf(err) != connectors.CodeRetriable {
 		t.Error(err)
 	}
-	if took := time.Since(since); took > 2*time.Second {
+	if took := time.Since(since); took > patience/4 {
 		t.Errorf("took %s", took)
 	}
 	eventually(t, "the end of the stream", func() bool { e.mu.Lock(); defer e.mu.Unlock(); return e.err != nil })
@@ -411,13 +411,17 @@ func TestWorkerThatGoesAway(t *testing.T) {
 	})
 	t.Run("while a task starts", func(t *testing.T) {
 		var stopped atomic.Int32
-		free := make(chan struct{})
+		begun, free := make(chan struct{}), make(chan struct{})
 		client, impl := serve(t, &fakeSink{
-			start: func(context.Context, connectors.Config, connectors.Runtime) error { <-free; return nil },
+			start: func(context.Context, connectors.Config, connectors.Runtime) error { close(begun); <-free; return nil },
 			stop:  func(context.Context) error { stopped.Add(1); return nil },
 		})
-		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
+		go func() {
+			<-begun
+			cancel()
+		}()
 		if _, err := client.StartTask(ctx, TaskSpec{Connector: "c", Config: config}); connectors.CodeOf(err) != connectors.CodeRetriable {
 			t.Error(err)
 		}
@@ -454,10 +458,9 @@ func TestTroubleAndMetrics(t *testing.T) {
 	}
 	send(t, task, 1, 1, 1)
 	until(e, "its end", func(tr Trouble) bool { return tr.Err == nil })
-	m := until(e, "metrics", any1[Metrics])
-	if got := fmt.Sprint(m.Values); got != "[{things_total Things. true 5} {depth Depth. false -4}]" {
-		t.Error(got)
-	}
+	until(e, "metrics", func(m Metrics) bool { // the first may have come between two changes
+		return fmt.Sprint(m.Values) == "[{things_total Things. true 5} {depth Depth. false -4}]"
+	})
 }
 
 func TestFlushWaitsForAll(t *testing.T) {

@@ -107,7 +107,7 @@ func look[T any](t *testing.T, tab context.Context, expression string) T {
 
 // says waits until the message line shows text.
 func says(text string) chromedp.Action[chromedp.Void] {
-	return chromedp.Poll[chromedp.Void](fmt.Sprintf(`document.getElementById("message").textContent === %q`, text))
+	return chromedp.Poll[chromedp.Void](fmt.Sprintf(`document.getElementById("message").textContent === %q`, text), chromedp.WithPollingTimeout(patience))
 }
 
 // focus names what has the focus: a button by its value, anything else by its id.

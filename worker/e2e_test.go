@@ -24,7 +24,7 @@ import (
 	"github.com/sluice-connect/sluice/api"
 )
 
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // dev is a running `sluice dev` with the plugin of the file sink.
 type dev struct {
@@ -50,7 +50,7 @@ func startDev(t *testing.T) *dev {
 		t.Fatal(err)
 	}
 	props := filepath.Join(dir, "worker.properties")
-	quick := "session.timeout.ms=6000\nsluice.restart.on=\nconsumer.session.timeout.ms=6000\nconsumer.topic.metadata.refresh.interval.ms=200\noffset.flush.interval.ms=50\n"
+	quick := "session.timeout.ms=20000\nsluice.restart.on=\nconsumer.session.timeout.ms=20000\nconsumer.topic.metadata.refresh.interval.ms=200\noffset.flush.interval.ms=50\n"
 	if err := os.WriteFile(props, []byte(quick), 0o600); err != nil {
 		t.Fatal(err)
 	}

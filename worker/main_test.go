@@ -4,10 +4,9 @@ import (
 	"os"
 	"testing"
 
-	"go.uber.org/goleak"
-
 	"github.com/sluice-connect/sluice/connectors/file"
 	"github.com/sluice-connect/sluice/plugins"
+	"github.com/sluice-connect/sluice/worker/embedded/embeddedtest"
 )
 
 // TestMain makes the test binary three programs: the tests, sluice, and the plugin that its worker runs.
@@ -20,7 +19,7 @@ func TestMain(m *testing.M) {
 		plugins.Serve(file.New())
 		return
 	}
-	goleak.VerifyTestMain(m)
+	embeddedtest.Main(m)
 }
 
 // actAs is the variable that says which program the test binary is.

@@ -20,9 +20,13 @@ func subject(t *testing.T, f fault) Subject {
 	release := make(chan struct{})
 	t.Cleanup(func() { close(release) })
 	sink := &memorySink{fault: f, stores: map[string]*store{}, release: release}
+	patience, end := 5*time.Second, time.Second
+	if f == healthy { // which waits for none of that, but a slow machine may
+		patience, end = 2*time.Minute, time.Minute
+	}
 	return Subject{
 		Sink: sink, Guarantee: ExactlyOnce, Null: Rejected, Empty: Stored, Ordered: true,
-		Patience: 5 * time.Second, EndWithin: 100 * time.Millisecond,
+		Patience: patience, EndWithin: end,
 		Target: func(testing.TB, connectors.Payload) Target {
 			s := newStore()
 			sink.stores["a store"] = s

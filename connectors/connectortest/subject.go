@@ -35,9 +35,9 @@ type Subject struct {
 	// Away, where it is given, makes a configuration for a service that takes connections and never answers.
 	Away func(tb testing.TB) map[string]string
 
-	// Patience is the time for any one call; 30 s if it is 0.
+	// Patience is the time for any one call; two minutes if it is 0.
 	Patience time.Duration
-	// EndWithin is how long a call may take to return after its context has ended; 10 s if it is 0.
+	// EndWithin is how long a call may take to return after its context has ended; 30 s if it is 0.
 	EndWithin time.Duration
 }
 
@@ -77,8 +77,8 @@ const (
 type Crasher interface{ Crash() }
 
 const (
-	defaultPatience  = 30 * time.Second
-	defaultEndWithin = 10 * time.Second
+	defaultPatience  = 2 * time.Minute
+	defaultEndWithin = 30 * time.Second
 	defaultLarge     = 2 << 20
 	defaultGarbage   = 300
 	defaultTopic     = "acceptance"

@@ -144,7 +144,7 @@ func (c *counting) answered(ops []string, status int, answer []byte) {
 }
 
 // goneWithin is how long the end of a connection may take to be noticed.
-const goneWithin = 200 * time.Millisecond
+const goneWithin = time.Second
 
 // unheard takes back that operations were confirmed.
 func (c *counting) unheard(ops []string) {

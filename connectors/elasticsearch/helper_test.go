@@ -17,6 +17,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// enough is for what must happen some time, however slow the machine is.
+const enough = 2 * time.Minute
+
 // fakeRuntime is what the framework gives a task, with counters that can be read.
 type fakeRuntime struct {
 	format connectors.Format

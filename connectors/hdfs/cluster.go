@@ -33,7 +33,7 @@ type cluster struct {
 }
 
 // newCluster resolves the URL. Hadoop's files count where they are named.
-func newCluster(where location, dir, who string, security security) (*cluster, error) {
+func newCluster(where location, dir string, security security) (*cluster, error) {
 	conf := hadoopConf{}
 	if dir != "" {
 		var err error
@@ -67,11 +67,11 @@ func newCluster(where location, dir, who string, security security) (*cluster, e
 		c.replication = n
 	}
 	if !security.kerberos && !conf.kerberos() {
-		c.user = hadoopUser(who)
+		c.user = hadoopUser(security.user)
 		return c, nil
 	}
-	if who != "" {
-		return nil, about(user, connectors.Misconfigured("reading configuration", errUserWithKerberos, ""))
+	if err := checkActs(security.user); err != nil {
+		return nil, about(user, connectors.Misconfigured("reading sluice.hdfs.user", err, ""))
 	}
 	c.principal = security.namenode
 	if c.principal == "" {

@@ -86,7 +86,7 @@ func TestNamenodes(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			c, err := newCluster(where, dir, "alice", security{})
+			c, err := newCluster(where, dir, security{user: "alice"})
 			if tc.bad != "" {
 				if connectors.CodeOf(err) != connectors.CodeMisconfigured || !strings.Contains(err.Error(), tc.bad) {
 					t.Errorf("%v", err)
@@ -106,7 +106,7 @@ func TestNamenodes(t *testing.T) {
 
 // A namenode that does not answer is asked last, however often a new client begins at the top of the list.
 func TestNamenodesThatFail(t *testing.T) {
-	c, err := newCluster(location{addresses: []string{"a:1", "b:1", "c:1"}}, "", "", security{})
+	c, err := newCluster(location{addresses: []string{"a:1", "b:1", "c:1"}}, "", security{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +141,7 @@ func TestConfDecides(t *testing.T) {
 		{"encryption", map[string]string{"dfs.data.transfer.protection": "integrity", "dfs.encrypt.data.transfer": "true"}, &cluster{protection: "privacy"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			c, err := newCluster(nn, confDirOf(t, nil, tc.site), "", security{})
+			c, err := newCluster(nn, confDirOf(t, nil, tc.site), security{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -152,10 +152,10 @@ func TestConfDecides(t *testing.T) {
 	}
 	t.Run("Kerberos of the files", func(t *testing.T) {
 		dir := confDirOf(t, map[string]string{"hadoop.security.authentication": "Kerberos"}, nil)
-		if _, err := newCluster(nn, dir, "", security{}); !errors.Is(err, errNoNamenodePrincipal) {
+		if _, err := newCluster(nn, dir, security{}); !errors.Is(err, errNoNamenodePrincipal) {
 			t.Errorf("%v", err)
 		}
-		if _, err := newCluster(nn, dir, "alice", security{}); !errors.Is(err, errUserWithKerberos) {
+		if _, err := newCluster(nn, dir, security{user: "alice@ELSEWHERE"}); !errors.Is(err, errUserOfRealm) {
 			t.Errorf("%v", err)
 		}
 	})

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -76,9 +77,9 @@ func TestStackCompactionUnderKills(t *testing.T) {
 		}
 		return names
 	}
-	const enough, patience = 3, 15 // kills within a swap, and kills
+	const enough, tries = 3, 15 // kills within a swap, and kills
 	for kills := 0; amid < enough; kills++ {
-		if kills == patience {
+		if kills == tries {
 			t.Fatalf("%d of %d kills came within a swap", amid, kills)
 		}
 		before := swaps() // its predecessor's, which it finishes first
@@ -88,19 +89,29 @@ func TestStackCompactionUnderKills(t *testing.T) {
 		if err := p.Start(); err != nil {
 			t.Fatal(err)
 		}
-		deadline := time.Now().Add(time.Minute)
-		for under := false; !under; {
+		under := func() bool {
+			return slices.ContainsFunc(swaps(), func(name string) bool { return !slices.Contains(before, name) })
+		}
+		deadline := time.Now().Add(patience)
+		for stopped := false; !stopped; {
 			check()
 			for range 20 {
-				if under = slices.ContainsFunc(swaps(), func(name string) bool { return !slices.Contains(before, name) }); under {
+				if !under() {
+					continue
+				}
+				// It stands still while somebody looks again: on a slow machine the swap could be over before the kill comes.
+				_ = p.Process.Signal(syscall.SIGSTOP)
+				if stopped = under(); stopped {
 					break
 				}
+				_ = p.Process.Signal(syscall.SIGCONT)
 			}
 			if time.Now().After(deadline) {
 				t.Fatal("nothing is merged")
 			}
 		}
 		if kills%2 == 1 {
+			_ = p.Process.Signal(syscall.SIGCONT)
 			_ = sleep(t.Context(), time.Duration(random.IntN(40))*time.Millisecond) // where the kill comes is what is tried
 		}
 		_ = p.Process.Kill()

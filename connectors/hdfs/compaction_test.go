@@ -124,7 +124,7 @@ func watched(t *testing.T, tk *task, n int64, list func() []string, read func(na
 	if err := w.Flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	deadline := time.Now().Add(time.Minute)
+	deadline := time.Now().Add(patience)
 	for {
 		s, err := look(list, read)
 		if err == nil && int64(len(s.offsets)) == n && s.files <= 3 && s.twice == 0 {

@@ -8,8 +8,17 @@ import (
 	"time"
 )
 
-// simpleRefused is what a namenode says that wants Kerberos.
-var simpleRefused = []byte("SIMPLE authentication is not enabled")
+// refusals are what a namenode says to a greeting that it does not take.
+var refusals = []struct {
+	text []byte
+	err  error
+}{
+	{[]byte("SIMPLE authentication is not enabled"), errWantsKerberos},
+	{[]byte("is not allowed to impersonate"), errNoProxy},
+}
+
+// greeting is within how many reads the answers to it come.
+const greeting = 12
 
 // conn is a connection with deadlines. After an error it is closed: the library would go on with it.
 type conn struct {
@@ -35,9 +44,14 @@ func (c *conn) Read(p []byte) (int, error) {
 		n, err = 0, errNoRPC
 	}
 	if n > 0 {
-		// The library gives no sense to the answer to a login of a kind that is not wanted, which comes first and in few pieces.
-		if c.reads++; c.timeout > 0 && c.reads <= 3 && bytes.Contains(p[:n], simpleRefused) {
-			n, err = 0, errWantsKerberos
+		// The library gives no sense to the answer to a greeting that is refused.
+		if c.reads++; c.timeout > 0 && c.reads <= greeting {
+			for _, r := range refusals {
+				if bytes.Contains(p[:n], r.text) {
+					n, err = 0, r.err
+					break
+				}
+			}
 		}
 	}
 	if err != nil && c.timeout > 0 {

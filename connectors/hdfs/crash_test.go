@@ -15,71 +15,88 @@ import (
 // dying is a file system whose process ends at one of its calls; a write that it ends at is half done.
 type dying struct {
 	filesystem
-	left int // calls until then
+	left int               // calls until then
+	seen func(call string) // what is called
+	kill func()            // ends the process; nil: errCrash is all that happens
 }
 
-func (d *dying) dead() bool { d.left--; return d.left < 0 }
+// dead tells whether the process ends at this call.
+func (d *dying) dead(call string) bool {
+	if d.seen != nil {
+		d.seen(call)
+	}
+	d.left--
+	return d.left < 0
+}
+
+func (d *dying) end() error {
+	if d.kill != nil {
+		d.kill()
+	}
+	return errCrash
+}
 
 func (d *dying) MkdirAll(ctx context.Context, dir string) error {
-	if d.dead() {
-		return errCrash
+	if d.dead("make " + dir) {
+		return d.end()
 	}
 	return d.filesystem.MkdirAll(ctx, dir)
 }
 
 func (d *dying) Create(ctx context.Context, name string, blockSize int64) (file, error) {
-	if d.dead() {
-		return nil, errCrash
+	if d.dead("create " + name) {
+		return nil, d.end()
 	}
 	f, err := d.filesystem.Create(ctx, name, blockSize)
-	return &dyingFile{f, d}, err
+	return &dyingFile{f, d, name}, err
 }
 
 func (d *dying) Append(ctx context.Context, name string) (file, error) {
-	if d.dead() {
-		return nil, errCrash
+	if d.dead("append to " + name) {
+		return nil, d.end()
 	}
 	f, err := d.filesystem.Append(ctx, name)
-	return &dyingFile{f, d}, err
+	return &dyingFile{f, d, name}, err
 }
 
 func (d *dying) Rename(ctx context.Context, from, to string) error {
-	if d.dead() {
-		return errCrash
+	if d.dead("rename to " + to) {
+		return d.end()
 	}
 	return d.filesystem.Rename(ctx, from, to)
 }
 
 func (d *dying) Truncate(ctx context.Context, name string, size int64) error {
-	if d.dead() {
-		return errCrash
+	if d.dead("truncate " + name) {
+		return d.end()
 	}
 	return d.filesystem.Truncate(ctx, name, size)
 }
 
 func (d *dying) RemoveAll(ctx context.Context, name string) error {
-	if d.dead() {
-		return errCrash
+	if d.dead("remove " + name) {
+		return d.end()
 	}
 	return d.filesystem.RemoveAll(ctx, name)
 }
 
 type dyingFile struct {
 	file
-	d *dying
+	d    *dying
+	name string
 }
 
 func (f *dyingFile) Write(p []byte) (int, error) {
-	if f.d.dead() {
+	if f.d.dead("write " + f.name) {
 		n, _ := f.file.Write(p[:len(p)/2])
-		return n, errCrash
+		return n, f.d.end()
 	}
 	return f.file.Write(p)
 }
 
 func (f *dyingFile) Close() error {
-	if f.d.dead() {
-		return errCrash
+	if f.d.dead("close " + f.name) {
+		return f.d.end()
 	}
 	return f.file.Close()
 }

@@ -23,6 +23,9 @@ var errNoRPC = errors.New("what answers at store.url does not speak Hadoop RPC")
 // errWantsKerberos says that a namenode does not take a user's word for it.
 var errWantsKerberos = errors.New("the namenode wants Kerberos")
 
+// errNoProxy says that a namenode does not let a principal act as another user.
+var errNoProxy = errors.New("the namenode does not let the principal act as the user in sluice.hdfs.user")
+
 func fenced(op string) *connectors.Error {
 	return connectors.Retriable(op, errFenced, "another writer has taken the partition over, or somebody cleaned up under +tmp; the task begins anew behind what is committed")
 }
@@ -47,6 +50,8 @@ func failure(op string, err error) *connectors.Error {
 	switch {
 	case errors.Is(err, errWantsKerberos):
 		return connectors.Unauthorized(op, errWantsKerberos, "set hdfs.authentication.kerberos=true, hdfs.namenode.principal, connect.hdfs.principal and connect.hdfs.keytab")
+	case errors.Is(err, errNoProxy):
+		return connectors.Unauthorized(op, errNoProxy, "allow it in the namenode's core-site.xml by hadoop.proxyuser.<principal's user>.hosts and .users or .groups, or remove sluice.hdfs.user")
 	case errors.Is(err, fs.ErrPermission), has("AccessControlException", "Permission denied"):
 		return connectors.Unauthorized(op, cause, "give the user the right to write there, or set sluice.hdfs.user")
 	case has("SafeModeException"):

@@ -36,13 +36,15 @@ var (
 		connectors.Group(groupSchema), connectors.Default("true"), connectors.WithImportance(connectors.Low))
 	avroMetadata = connectors.Bool("connect.meta.data", "Whether the schemas in Avro files say what only Kafka Connect understands: names, versions, documentation and parameters, as properties that begin with connect.",
 		connectors.Group(groupSchema), connectors.Default("true"), connectors.WithImportance(connectors.Low))
+	optionalKeys = connectors.Bool("allow.optional.map.keys", "Whether a map with optional texts for keys is a map in Avro and Parquet files, as one with required ones is; a record with a null key is rejected then. Otherwise it is a list of entries.",
+		connectors.Group(groupSchema), connectors.Default("false"), connectors.WithImportance(connectors.Low))
 	schemaCache = connectors.Int("schemas.cache.config", "How many schemas each Kafka partition keeps ready.",
 		connectors.Group(groupSchema), connectors.Default("1000"), connectors.AtLeast(1), connectors.WithImportance(connectors.Low))
 )
 
 // formatKeys are those keys in their order.
 func formatKeys() []connectors.AnyKey {
-	return []connectors.AnyKey{formatClass, bytesExtension, bytesSeparator, compression, avroCodec, parquetCodec, compatibility, enhancedAvro, avroMetadata, schemaCache}
+	return []connectors.AnyKey{formatClass, bytesExtension, bytesSeparator, compression, avroCodec, parquetCodec, compatibility, enhancedAvro, avroMetadata, optionalKeys, schemaCache}
 }
 
 // newFormat makes the configured format for values of a payload.
@@ -51,7 +53,7 @@ func newFormat(cfg connectors.Config, payload connectors.Payload) (*encode.Forma
 		Class: formatClass.Get(cfg), Payload: payload,
 		Separator: bytesSeparator.Get(cfg), Extension: bytesExtension.Get(cfg), Compression: compression.Get(cfg),
 		AvroCodec: avroCodec.Get(cfg), ParquetCodec: parquetCodec.Get(cfg), Compatibility: compatibility.Get(cfg),
-		NoMetadata: !avroMetadata.Get(cfg), PlainEnums: !enhancedAvro.Get(cfg), Cache: schemaCache.Get(cfg),
+		NoMetadata: !avroMetadata.Get(cfg), PlainEnums: !enhancedAvro.Get(cfg), OptionalKeys: optionalKeys.Get(cfg), Cache: schemaCache.Get(cfg),
 	})
 }
 

@@ -54,14 +54,14 @@ func newHive(cfg connectors.Config, url string, dirs topicDirs) *hiveSettings {
 	}
 	return &hiveSettings{
 		Table: hive.Table{
-			Database: hiveDatabase.Get(cfg), Name: hiveTable.Get(cfg), Format: lastPart(formatClass.Get(cfg)), Columns: partitionColumns(cfg),
+			Database: hiveDatabase.Get(cfg), Name: hiveTable.Get(cfg), Format: lastPart(formatClass.Get(cfg)), Folders: partitionFolders(cfg),
 		},
 		url: strings.TrimRight(url, "/"), dirs: dirs,
 	}
 }
 
-// partitionColumns are the names before the equals signs of the folders.
-func partitionColumns(cfg connectors.Config) []string {
+// partitionFolders are the names before the equals signs of the folders.
+func partitionFolders(cfg connectors.Config) []string {
 	switch lastPart(partitioner.Get(cfg)) {
 	case partition.Default:
 		return []string{"partition"}
@@ -72,7 +72,7 @@ func partitionColumns(cfg connectors.Config) []string {
 	case partition.Daily:
 		return []string{"year", "month", "day"}
 	default:
-		return hive.TimeColumns(pathFormat.Get(cfg))
+		return hive.TimeFolders(pathFormat.Get(cfg))
 	}
 }
 
@@ -99,7 +99,7 @@ func (t *tables) tell(topic string, schema []byte) {
 		return // the writer says so
 	}
 	table.Topic, table.Location, table.Schema = topic, t.set.url+dir+"/"+topic, schema
-	t.log.Warn("Hive tables are not kept by this sink; these statements make one over the topic's folder, and the last one finds new folders", "topic", topic, "statements", table.Statements())
+	t.log.Warn("Hive tables are not kept by this sink; these statements make one over the topic's folder, and the last one is for new folders", "topic", topic, "statements", table.Statements())
 }
 
 // described is a writer of which the first batch shows the columns of a table.

@@ -4,6 +4,7 @@ package hdfs
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"os"
 	"path/filepath"
@@ -22,6 +23,7 @@ import (
 func TestStackKerberos(t *testing.T) {
 	s := stack.Own(t, stack.Options{Env: map[string]string{
 		"STACK_HDFS_SECURITY": "kerberos", "STACK_DATANODES": "1", "STACK_REPLICATION": "1", "STACK_HDFS_HEAP": "160m",
+		"STACK_HDFS_SETTINGS": "hadoop.proxyuser.alice.users=carol hadoop.proxyuser.alice.hosts=127.0.0.1",
 	}}, stack.HDFS)
 	ctx := t.Context()
 	if err := s.DFSAdmin(ctx, "-safemode", "get"); err != nil {
@@ -88,6 +90,36 @@ func TestStackKerberos(t *testing.T) {
 		defer shut(t, w)
 		if err := w.fs.MkdirAll(ctx, "/open/bobs/x"); connectors.CodeOf(failure("", err)) != connectors.CodeUnauthorized {
 			t.Errorf("alice in a folder of another: %v", err)
+		}
+	})
+
+	t.Run("a principal acts as another user", func(t *testing.T) {
+		set := as("alice")
+		set["sluice.hdfs.user"] = "carol"
+		tk := start(t, "acts", set)
+		write(t, tk)
+		write(t, tk)
+		cache := filepath.Join(t.TempDir(), "cache")
+		if err := s.Kinit(ctx, "alice", cache); err != nil {
+			t.Fatal(err)
+		}
+		write(t, start(t, "acts", map[string]string{"sluice.hdfs.ticket.cache": cache, "sluice.hdfs.user": "carol"}))
+		files := 0
+		for line := range strings.Lines(dfs("-ls", "/open/acts/topics/select-color/partition=1/*")) {
+			if f := strings.Fields(line); f[2] != "carol" {
+				t.Errorf("owned by %s: %s", f[2], line)
+			}
+			files++
+		}
+		if files != 6 {
+			t.Errorf("%d files", files)
+		}
+		for _, who := range [][2]string{{"alice", "dave"}, {"bob", "carol"}} {
+			set := as(who[0])
+			set["sluice.hdfs.user"] = who[1]
+			if _, err := start(t, "acts", set).Open(ctx, part, -1, newAcks()); connectors.CodeOf(err) != connectors.CodeUnauthorized || !errors.Is(err, errNoProxy) {
+				t.Errorf("%s as %s: %v", who[0], who[1], err)
+			}
 		}
 	})
 

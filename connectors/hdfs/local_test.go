@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/sluice-connect/sluice/connectors"
 )
@@ -263,7 +262,7 @@ func TestFolderLocks(t *testing.T) {
 		t.Fatal(err)
 	}
 	one.Reset() // f had failed, and nobody closes it
-	ctx, cancel = context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel = context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	g, err := two.Append(ctx, name)
 	if err != nil {

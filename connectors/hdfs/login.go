@@ -24,17 +24,26 @@ type security struct {
 	namenode  string // principal of the namenodes
 	conf      string // krb5.conf; "" is KRB5_CONFIG, else /etc/krb5.conf
 	cache     string // of tickets; "" is KRB5CCNAME, else /tmp/krb5cc_<uid>
+	user      string // in HDFS; with Kerberos as whom the principal acts; "" is itself
 }
 
 func newSecurity(cfg connectors.Config) security {
 	return security{
 		kerberos: kerberos.Get(cfg), principal: principal.Get(cfg), keytab: keytabFile.Get(cfg),
-		namenode: namenodePrincipal.Get(cfg), conf: krb5Conf.Get(cfg), cache: ticketCache.Get(cfg),
+		namenode: namenodePrincipal.Get(cfg), conf: krb5Conf.Get(cfg), cache: ticketCache.Get(cfg), user: user.Get(cfg),
 	}
 }
 
+// checkActs looks at the user as whom a principal acts. The library writes the principal's realm behind it.
+func checkActs(user string) error {
+	if strings.Contains(user, "@") {
+		return errUserOfRealm
+	}
+	return nil
+}
+
 var (
-	errUserWithKerberos    = errors.New("sluice.hdfs.user is set, and with Kerberos the user is the principal; remove one of them")
+	errUserOfRealm         = errors.New("with Kerberos it is the name of a user in the principal's realm, without @")
 	errNoNamenodePrincipal = errors.New("with Kerberos hdfs.namenode.principal is needed, or dfs.namenode.kerberos.principal in hadoop.conf.dir")
 	errHalfLogin           = errors.New("connect.hdfs.principal and connect.hdfs.keytab belong together; without both the ticket cache counts")
 )
@@ -80,6 +89,7 @@ func (l *login) client() (*krb.Client, error) {
 			return nil, about(keytabFile, connectors.Misconfigured("reading connect.hdfs.keytab", err, "the worker's user must be allowed to read it"))
 		}
 		l.keeper = krb.NewWithKeytab(name, realm, keys, l.conf, krb.DisablePAFXFAST(true))
+		l.act(l.keeper)
 	}
 	if err := l.keeper.AffirmLogin(); err != nil {
 		return nil, about(principal, loginFailed(l.set.principal, err))
@@ -119,7 +129,17 @@ func (l *login) fromCache() (*krb.Client, error) {
 	if err != nil {
 		return nil, loginFailed("the ticket cache "+file, err)
 	}
+	l.act(c)
 	return c, nil
+}
+
+// act makes a client say to HDFS that it acts as somebody else. Tickets are asked for with the principal's name in the
+// credentials; their user name is only what the library puts into the greeting of a connection, as the effective user. A
+// namenode that reads another name there than the ticket's looks whether the one may impersonate the other.
+func (l *login) act(c *krb.Client) {
+	if l.set.user != "" {
+		c.Credentials.SetUserName(l.set.user)
+	}
 }
 
 // loginFailed tells a server that is away, which may come back, from a refusal.

@@ -93,9 +93,12 @@ func (a *acks) signal() {
 	}
 }
 
+// patience is for what must happen some time, on a machine that may be slow, and with HDFS, which takes its own.
+const patience = 4 * time.Minute
+
 func (a *acks) until(t testing.TB, what string, cond func(a *acks) bool) {
 	t.Helper()
-	deadline := time.After(90 * time.Second)
+	deadline := time.After(patience)
 	for {
 		a.mu.Lock()
 		ok := cond(a)
@@ -129,7 +132,7 @@ func newTask(t testing.TB, payload connectors.Payload, raw map[string]string) *t
 
 func openAt(t testing.TB, tk *task, committed int64, a *acks) *writer {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	w, err := tk.Open(ctx, part, committed, a)
 	if err != nil {

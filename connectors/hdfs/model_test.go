@@ -14,7 +14,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"pgregory.net/rapid"
 
@@ -504,7 +503,7 @@ func exactlyOnce(t *testing.T, rt *rapid.T, sc scene) {
 		v := &view{m: m}
 		tk.open = func() filesystem { return v }
 		a := newAcks()
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		cw, err := tk.Open(ctx, part, committed, a)
 		if err != nil {
 			cancel()
@@ -543,7 +542,7 @@ func exactlyOnce(t *testing.T, rt *rapid.T, sc scene) {
 		}
 		if done {
 			for _, z := range zombies {
-				zctx, zcancel := context.WithTimeout(t.Context(), 10*time.Second)
+				zctx, zcancel := context.WithTimeout(t.Context(), patience)
 				if z.open.records == 0 {
 					_ = z.Write(zctx, records(max(z.next, 0), max(z.next, 0)+30))
 				}

@@ -35,7 +35,7 @@ var (
 		connectors.Group(groupStorage), connectors.WithImportance(connectors.High), connectors.WithWidth(connectors.WidthLong), urlCheck())
 	confDir = connectors.String("hadoop.conf.dir", "Folder with core-site.xml and hdfs-site.xml. They say what namenodes a nameservice has, and whether the cluster wants Kerberos.",
 		connectors.Group(groupHDFS), connectors.Default(""), connectors.WithWidth(connectors.WidthLong))
-	user = connectors.String("sluice.hdfs.user", "User in HDFS, without Kerberos: files are written as that user. Default: the environment variable HADOOP_USER_NAME, then the user of the worker.",
+	user = connectors.String("sluice.hdfs.user", "User in HDFS: files are written as that user. Default: the environment variable HADOOP_USER_NAME, then the user of the worker; with Kerberos the principal, which needs the namenode's leave (hadoop.proxyuser.*) to act as another user.",
 		connectors.Group(groupHDFS), connectors.Default(""))
 	timeout = connectors.Millis("sluice.hdfs.timeout.ms", "How long a single call to a namenode or datanode may take.",
 		connectors.Group(groupHDFS), connectors.Default("30000"), connectors.AtLeast(1000))

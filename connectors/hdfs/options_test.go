@@ -50,7 +50,7 @@ func TestConfluentsNamesAndDefaults(t *testing.T) {
 		"topic.capture.groups.regex": "-", "directory.delim": "/", "file.delim": "+", "filename.offset.zero.pad.width": "10",
 		"flush.size": "-", "rotate.interval.ms": "-1", "rotate.schedule.interval.ms": "-1", "retry.backoff.ms": "5000",
 		"shutdown.timeout.ms": "3000", "schemas.cache.config": "1000", "schema.compatibility": "NONE",
-		"enhanced.avro.schema.support": "true", "connect.meta.data": "true", "partition.field.name": "",
+		"enhanced.avro.schema.support": "true", "allow.optional.map.keys": "false", "connect.meta.data": "true", "partition.field.name": "",
 		"partition.duration.ms": "-1", "path.format": "", "locale": "", "timezone": "", "timestamp.extractor": "Wallclock",
 		"timestamp.field": "timestamp", "hdfs.authentication.kerberos": "false", "connect.hdfs.principal": "",
 		"connect.hdfs.keytab": "", "hdfs.namenode.principal": "", "kerberos.ticket.renew.period.ms": "3600000",
@@ -115,6 +115,7 @@ func TestOptionValues(t *testing.T) {
 		{"parquet.codec", []string{"snappy", "gzip", "zstd", "brotli", "none"}, map[string]string{"lzo": "must be one of", "": "must be one of"}},
 		{"schema.compatibility", []string{"NONE", "backward", "FORWARD", "FULL"}, map[string]string{"": "must be one of", "TRANSITIVE": "NONE, BACKWARD, FORWARD, FULL"}},
 		{"enhanced.avro.schema.support", []string{"true", "false"}, map[string]string{"maybe": "either true or false"}},
+		{"allow.optional.map.keys", []string{"true", "FALSE"}, map[string]string{"": "either true or false"}},
 		{"connect.meta.data", []string{"true", "FALSE"}, map[string]string{"": "either true or false"}},
 		{"schemas.cache.config", []string{"1", "1000"}, map[string]string{"0": "at least 1", "many": "Not a number of type INT"}},
 		{"sluice.compression", []string{"none", "gzip", "ZSTD", "snappy", "deflate"}, map[string]string{"": "must be one of", "lz4": "none, gzip, zstd, snappy, deflate"}},
@@ -267,8 +268,8 @@ func TestCombinations(t *testing.T) {
 			want: map[string]string{"sluice.compact.after.ms": "no small files"},
 		},
 		{
-			name: "user with Kerberos", set: map[string]string{"store.url": "hdfs://nn", "hdfs.authentication.kerberos": "true", "sluice.hdfs.user": "alice"},
-			want: map[string]string{"sluice.hdfs.user": "the user is the principal"},
+			name: "user of another realm with Kerberos", set: map[string]string{"store.url": "hdfs://nn", "hdfs.authentication.kerberos": "true", "sluice.hdfs.user": "alice@ELSEWHERE"},
+			want: map[string]string{"sluice.hdfs.user": "without @"},
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

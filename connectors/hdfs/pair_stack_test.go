@@ -18,7 +18,7 @@ func TestStackFailover(t *testing.T) {
 	}}, stack.HDFS)
 	do := func(what string, f func(context.Context) error) {
 		t.Helper()
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		defer cancel()
 		began := time.Now()
 		if err := f(ctx); err != nil {

@@ -26,6 +26,8 @@ func (Sink) Probe(ctx context.Context, cfg connectors.Config) error {
 		return &connectors.ProbeError{Keys: known.Keys, Err: shown}
 	case errors.Is(err, errWantsKerberos):
 		return about(kerberos, shown)
+	case errors.Is(err, errNoProxy):
+		return about(user, shown)
 	default:
 		return about(urlKey(cfg), shown)
 	}

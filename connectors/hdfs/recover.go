@@ -39,7 +39,7 @@ func (s *fileStore) committed(ctx context.Context) (f found, err error) {
 		return f, err
 	}
 	m.Files = nil // they have their names
-	logs, err := s.takeOver(ctx)
+	logs, behind, err := s.takeOver(ctx)
 	if err != nil {
 		return f, err
 	}
@@ -47,19 +47,28 @@ func (s *fileStore) committed(ctx context.Context) (f found, err error) {
 	if f, err = s.newest(ctx, m); err != nil {
 		return f, err
 	}
+	all := false
 	switch {
 	case m.ID != "" && f.last >= m.Last && len(logs) == 0:
 		f.next = max(m.Next, f.next)
-	case m.ID == "" && s.fixedFolder() != "" && !f.others:
+	case m.ID == "" && s.fixedFolder() != "" && !f.others && behind <= f.next:
 	default:
 		if f, err = s.everywhere(ctx); err != nil {
 			return f, err
 		}
+		all = true
+		f.next = max(f.next, behind)
 		if err := s.place(ctx, manifest{Version: manifestVersion, Next: f.next, Last: f.last, Folders: f.folders}); err != nil {
 			return f, err
 		}
 	}
-	return f, s.putAside(ctx, logs)
+	if err := s.putAside(ctx, logs); err != nil {
+		return f, err
+	}
+	if len(logs) > 0 || all && m.ID == "" { // Confluent's connector may have been here, even where it has committed nothing
+		s.sweep(ctx)
+	}
+	return f, nil
 }
 
 // resumeSchema goes on with the schema of the newest committed file. It is no reason to stop that a file shows none.

@@ -17,7 +17,7 @@ import (
 )
 
 // soon is more than enough for what should happen at once, also on a busy machine, and less than any deadline of a call.
-const soon = 5 * time.Second
+const soon = 20 * time.Second
 
 // toCluster starts a task that writes texts to a cluster.
 func toCluster(t testing.TB, url string, set map[string]string) *task {

@@ -112,8 +112,8 @@ func check(cfg connectors.Config) []connectors.ConfigError {
 		}
 		errs = append(errs, connectors.ConfigError{Key: key, Message: "Missing value for configuration " + key + ": " + errHalfLogin.Error()})
 	}
-	if kerberos.Get(cfg) && user.Get(cfg) != "" {
-		errs = append(errs, connectors.ConfigError{Key: user.Name(), Message: "Invalid value " + user.Get(cfg) + " for configuration " + user.Name() + ": with Kerberos the user is the principal"})
+	if err := checkActs(user.Get(cfg)); kerberos.Get(cfg) && err != nil {
+		errs = append(errs, connectors.ConfigError{Key: user.Name(), Message: "Invalid value " + user.Get(cfg) + " for configuration " + user.Name() + ": " + err.Error()})
 	}
 	if isAppend(cfg) && compactAfter.Get(cfg) > 0 {
 		value, _ := cfg.Raw(compactAfter.Name())
@@ -149,7 +149,7 @@ func newSettings(cfg connectors.Config, records connectors.Format) (settings, er
 	}
 	var reach *cluster
 	if !where.local {
-		if reach, err = newCluster(where, confDir.Get(cfg), user.Get(cfg), newSecurity(cfg)); err != nil {
+		if reach, err = newCluster(where, confDir.Get(cfg), newSecurity(cfg)); err != nil {
 			return settings{}, err
 		}
 	}

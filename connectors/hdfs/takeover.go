@@ -11,27 +11,46 @@ import (
 	"strings"
 )
 
-// takeOver brings to an end what Confluent's connector has left behind for the partition. Its write-ahead logs say which files
-// of its last commits may still have their temporary names; they get their final ones, and then the names of the files say
-// how far it came. It gives the logs, which are to be put aside when that is recorded.
-func (s *fileStore) takeOver(ctx context.Context) (logs []string, err error) {
+// takeOver brings to an end what Confluent's connector has left behind for the partition. Its write-ahead log says which files
+// of its last commit may still have their temporary names; they get their final ones. It gives the logs, which are to be put
+// aside when that is recorded, and the offset behind the last record of which they say that it is committed, -1 where they say
+// nothing: files that somebody has moved away since are not written again.
+func (s *fileStore) takeOver(ctx context.Context) (logs []string, next int64, err error) {
+	next = -1
 	logs, err = s.confluentLogs(ctx)
 	for _, name := range logs {
-		blocks, err := s.readWAL(ctx, name)
+		l, err := s.readWAL(ctx, name)
 		if err != nil {
-			return nil, err
+			return nil, next, err
 		}
-		for _, b := range blocks {
-			if err := s.finishBlock(ctx, b); err != nil {
-				return nil, err
+		if path.Base(name) == walName { // the older one was carried out before it was put aside
+			if err := s.finishBlock(ctx, l.pending()); err != nil {
+				return nil, next, err
 			}
 		}
+		if len(l.blocks) > 0 {
+			next = max(next, s.behind(l.blocks[len(l.blocks)-1]))
+		}
 	}
-	return logs, err
+	return logs, next, err
 }
 
-// walNames are the logs, the older one first.
-var walNames = [...]string{"log.1", "log"}
+// behind gives the offset behind the last record of a commit, by the names of its files.
+func (s *fileStore) behind(b walBlock) int64 {
+	next := int64(-1)
+	for _, e := range b {
+		if _, last, ok := s.w.set.names.parseFile(s.w.partition, path.Base(e.final)); ok {
+			next = max(next, last+1)
+		}
+	}
+	return next
+}
+
+// walName is the log that Confluent's connector writes, and what it calls the one before.
+const (
+	walName    = "log"
+	walOldName = walName + ".1"
+)
 
 // confluentLogs names the write-ahead logs of the partition, the older one first.
 func (s *fileStore) confluentLogs(ctx context.Context) (logs []string, err error) {
@@ -40,7 +59,7 @@ func (s *fileStore) confluentLogs(ctx context.Context) (logs []string, err error
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, failure("looking for write-ahead logs in "+dir, err)
 	}
-	for _, name := range walNames {
+	for _, name := range []string{walOldName, walName} {
 		if slices.Contains(names, name) {
 			logs = append(logs, path.Join(dir, name))
 		}
@@ -50,7 +69,7 @@ func (s *fileStore) confluentLogs(ctx context.Context) (logs []string, err error
 
 // readWAL reads a log to its end. Of one that its writer never closed, HDFS tells neither length nor content: it is opened and
 // closed first, which HDFS grants when the lease of the dead writer has ended, after a minute.
-func (s *fileStore) readWAL(ctx context.Context, name string) ([]walBlock, error) {
+func (s *fileStore) readWAL(ctx context.Context, name string) (l walLog, err error) {
 	w := s.w
 	f, err := w.fs.Append(ctx, name)
 	if err == nil {
@@ -61,17 +80,17 @@ func (s *fileStore) readWAL(ctx context.Context, name string) ([]walBlock, error
 		text, err = w.fs.ReadFile(ctx, name)
 	}
 	if errors.Is(err, fs.ErrNotExist) { // another writer has moved it aside
-		return nil, nil
+		return l, nil
 	}
 	if err != nil {
-		return nil, failure("reading the write-ahead log "+name, err)
+		return l, failure("reading the write-ahead log "+name, err)
 	}
-	blocks, whole, err := parseWAL(text)
-	if err != nil || !whole {
+	l, err = parseWAL(text)
+	if err != nil || !l.whole {
 		w.log.Warn("a write-ahead log of Confluent's connector ends in the middle of a commit, or is damaged; what it says before counts, and the names of the files",
-			"partition", w.partition, "log", name, "commits", len(blocks), "error", err)
+			"partition", w.partition, "log", name, "commits", len(l.blocks), "error", err)
 	}
-	return blocks, nil
+	return l, nil
 }
 
 // finishBlock gives files of a commit their final names where they do not have them.
@@ -89,7 +108,15 @@ func (s *fileStore) finishBlock(ctx context.Context, b walBlock) error {
 			return err
 		}
 		for _, from := range s.whereabouts(e.temp) {
-			err = w.fs.Rename(ctx, from, e.final)
+			// The connector uses a temporary name again for its next file. One that it was writing when it died has no length:
+			// then the committed file had its name, and somebody has moved it away.
+			var size int64
+			if size, err = w.fs.Size(ctx, from); err == nil && size == 0 {
+				break
+			}
+			if err == nil {
+				err = w.fs.Rename(ctx, from, e.final)
+			}
 			if err == nil || !errors.Is(err, fs.ErrNotExist) {
 				break
 			}
@@ -114,7 +141,6 @@ func (s *fileStore) whereabouts(temp string) []string {
 }
 
 // putAside gives the logs names that neither connector looks for, so that Confluent's would go on by the names of the files.
-// It removes temporary files that no log speaks of any more.
 func (s *fileStore) putAside(ctx context.Context, logs []string) error {
 	if len(logs) == 0 {
 		return nil
@@ -126,7 +152,6 @@ func (s *fileStore) putAside(ctx context.Context, logs []string) error {
 		}
 	}
 	s.w.log.Info("took over from Confluent's connector", "partition", s.w.partition)
-	s.sweep(ctx)
 	return nil
 }
 
@@ -144,7 +169,7 @@ func (s *fileStore) sweep(ctx context.Context) {
 	}
 	for _, p := range partitions {
 		names, err := w.fs.List(ctx, path.Join(all, p))
-		if err != nil || slices.Contains(names, "log") {
+		if err != nil || slices.Contains(names, walName) {
 			return
 		}
 	}

@@ -33,7 +33,7 @@ func TestStackTakeOver(t *testing.T) {
 		return walBlock{{root + "/" + temp(n), root + "/" + final(first, last)}}
 	}
 	log := filepath.Join(t.TempDir(), "log")
-	if err := os.WriteFile(log, wal(false, entry(1, 10, 19), entry(2, 20, 29), entry(3, 30, 39)), 0o600); err != nil {
+	if err := os.WriteFile(log, wal(true, entry(1, 10, 19), entry(2, 20, 29)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	args := []string{"-Xmx128m", "-XX:+UseSerialGC", "-cp", s.HadoopClasspath(), "testdata/Confluent.java", log, s.HDFSURL() + root}
@@ -44,7 +44,7 @@ func TestStackTakeOver(t *testing.T) {
 		{final(0, 9), 0, 9},     // of an earlier commit
 		{final(10, 19), 10, 19}, // renamed by one that the log knows
 		{temp(2), 20, 29},       // committed by the log, without its name
-		{temp(3), 30, 39},       // the log ends before it is committed
+		{temp(3), 30, 39},       // left by a process before
 		{"!" + temp(4), 40, 44}, // is being written
 	} {
 		args = append(args, f.name, strconv.Itoa(f.first), strconv.Itoa(f.last))

@@ -19,10 +19,11 @@ import (
 var confluentWAL []byte
 
 func TestParseWAL(t *testing.T) {
-	blocks, whole, err := parseWAL(confluentWAL)
-	if err != nil || whole {
-		t.Errorf("whole %v, %v", whole, err)
+	all, err := parseWAL(confluentWAL)
+	if err != nil || all.whole || !slices.Equal(all.pending(), all.blocks[len(all.blocks)-1]) {
+		t.Errorf("whole %v, pending %v, %v", all.whole, all.pending(), err)
 	}
+	blocks := all.blocks
 	n := 0
 	for i, b := range blocks {
 		for f, e := range b {
@@ -41,7 +42,8 @@ func TestParseWAL(t *testing.T) {
 	}
 	// wherever it is cut, the blocks before are there
 	for cut := range len(confluentWAL) {
-		some, _, err := parseWAL(confluentWAL[:cut])
+		l, err := parseWAL(confluentWAL[:cut])
+		some := l.blocks
 		if cut >= 20 && err != nil || len(some) > len(blocks) {
 			t.Fatalf("cut at %d: %v", cut, err)
 		}
@@ -57,8 +59,8 @@ func FuzzParseWAL(f *testing.F) {
 	f.Add(confluentWAL)
 	f.Add([]byte("WAL\x00................\xff\xff\xff\xff................"))
 	f.Fuzz(func(t *testing.T, log []byte) {
-		blocks, _, _ := parseWAL(log)
-		for _, b := range blocks {
+		l, _ := parseWAL(log)
+		for _, b := range append(l.blocks, l.rest) {
 			for _, e := range b {
 				if len(e.temp)+len(e.final) > 2*len(log)+10 {
 					t.Error("more than there is")
@@ -68,7 +70,7 @@ func FuzzParseWAL(f *testing.F) {
 	})
 }
 
-// wal writes a log of blocks; the last one has an END only where it is complete.
+// wal writes a log of blocks; the last one has an END only where it is complete. Paths are as Confluent's connector joins them.
 func wal(complete bool, blocks ...walBlock) []byte {
 	var b bytes.Buffer
 	sync := []byte("0123456789abcdef")
@@ -88,7 +90,7 @@ func wal(complete bool, blocks ...walBlock) []byte {
 	for i, block := range blocks {
 		entry("BEGIN", "")
 		for _, e := range block {
-			entry("hdfs://nn:8020"+e.temp, "hdfs://nn:8020"+e.final)
+			entry("hdfs://nn:8020"+strings.Replace(e.temp, "/+tmp/", "//+tmp/", 1), "hdfs://nn:8020"+e.final)
 		}
 		if complete || i < len(blocks)-1 {
 			entry("END", "")
@@ -114,6 +116,7 @@ func TestTakeOver(t *testing.T) {
 		set    map[string]string
 		logs   map[string][]byte
 		files  []string // that are there
+		open   []string // that were being written
 		want   []string // committed afterwards
 		resume int64
 	}{
@@ -143,6 +146,35 @@ func TestTakeOver(t *testing.T) {
 			want:  []string{final("color=c1", 0, 9), final("color=c1", 10, 18), final("color=c2", 11, 19), final("color=c3", 12, 12)}, resume: 20,
 		},
 		{
+			name: "before the rename, and the files before moved away", logs: map[string][]byte{
+				"log.1": wal(true, walBlock{{temp("partition=1", 8), final("partition=1", 0, 9)}}),
+				"log":   wal(true, walBlock{{temp("partition=1", 1), final("partition=1", 10, 19)}}, walBlock{{temp("partition=1", 1), final("partition=1", 20, 29)}}),
+			},
+			files: []string{temp("partition=1", 8), temp("partition=1", 1)}, // the first was left by a process before
+			want:  []string{final("partition=1", 20, 29)}, resume: 30,
+		},
+		{
+			name: "while the next file was written, and all files moved away", logs: map[string][]byte{
+				"log": wal(true, walBlock{{temp("partition=1", 1), final("partition=1", 0, 9)}}, walBlock{{temp("partition=1", 1), final("partition=1", 10, 19)}}),
+			},
+			open: []string{temp("partition=1", 1)}, resume: 20,
+		},
+		{
+			name: "shut down in order, and all files moved away", set: map[string]string{"partitioner.class": "FieldPartitioner", "partition.field.name": "color"},
+			logs:   map[string][]byte{"log.1": wal(true, walBlock{{temp("color=c1", 1), final("color=c1", 0, 8)}, {temp("color=c2", 2), final("color=c2", 3, 9)}})},
+			resume: 10,
+		},
+		{
+			name: "before the end of the log, and the files before moved away", logs: map[string][]byte{
+				"log": wal(false, walBlock{{temp("partition=1", 1), final("partition=1", 0, 9)}}, walBlock{{temp("partition=1", 1), final("partition=1", 10, 19)}}),
+			},
+			files: []string{temp("partition=1", 1)}, resume: 10,
+		},
+		{
+			name: "killed before its first commit", set: map[string]string{"partitioner.class": "FieldPartitioner", "partition.field.name": "color"},
+			open: []string{temp("color=c1", 1), temp("color=c2", 2)}, resume: -1,
+		},
+		{
 			name: "damaged log", logs: map[string][]byte{"log": []byte("rubbish")},
 			files: []string{final("partition=1", 0, 9)}, want: []string{final("partition=1", 0, 9)}, resume: 10,
 		},
@@ -163,8 +195,12 @@ func TestTakeOver(t *testing.T) {
 				b.mkdir(path.Dir(name))
 				b.m.files[name] = []byte(name)
 			}
+			for _, name := range tc.open {
+				b.mkdir(path.Dir(name))
+				b.m.files[name] = nil
+			}
 			for round := range 2 {
-				w := openAt(t, b.task, 0, newAcks())
+				w := openAt(t, b.task, -1, newAcks())
 				if w.Resume() != tc.resume {
 					t.Errorf("round %d: resumes at %d, want %d", round, w.Resume(), tc.resume)
 				}

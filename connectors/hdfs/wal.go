@@ -16,60 +16,78 @@ type walEntry struct{ temp, final string }
 
 var errWAL = errors.New("it is no write-ahead log of Confluent's connector")
 
-// parseWAL reads the complete blocks of a write-ahead log of Confluent's HDFS connector. whole is false where the log ends in
-// the middle of something, which was never committed then.
+// walLog is what a write-ahead log says.
+type walLog struct {
+	blocks []walBlock // that were committed
+	rest   walBlock   // of a commit that was being written down
+	whole  bool       // false where the log ends in the middle of something
+}
+
+// pending is the only commit whose files may still have their temporary names: the connector writes the next one down after
+// all renames of the one before.
+func (l walLog) pending() walBlock {
+	if len(l.rest) > 0 || len(l.blocks) == 0 {
+		return nil
+	}
+	return l.blocks[len(l.blocks)-1]
+}
+
+// parseWAL reads a write-ahead log of Confluent's HDFS connector.
 //
 // The format (its WALFile, after Hadoop's SequenceFile): "WAL", a version byte, 0, and 16 bytes that mark synchronisation
 // points; then for each entry its length, the length of its key, key and value, or -1 and the 16 bytes before the next length.
 // Numbers have 4 bytes, the highest first. Keys and values are Hadoop Texts. The key is the path of a temporary file and the
-// value that of the committed one, or the key is BEGIN or END and stands around the files of a commit.
-func parseWAL(log []byte) (blocks []walBlock, whole bool, err error) {
+// value that of the committed one, or the key is BEGIN or END and stands around the files of a commit. Where an entry could not
+// be written, the connector begins again with BEGIN and leaves out what it had written: such a BEGIN takes nothing back.
+func parseWAL(log []byte) (l walLog, err error) {
 	const header, mark = 4, 16
 	if len(log) == 0 {
-		return nil, true, nil
+		return walLog{whole: true}, nil
 	}
 	if len(log) < header+mark || string(log[:3]) != "WAL" || log[3] != 0 {
-		return nil, false, errWAL
+		return walLog{}, errWAL
 	}
 	sync, rest := log[header:header+mark], log[header+mark:]
-	var block walBlock
 	begun := false
 	for len(rest) > 0 {
 		if len(rest) < 4 {
-			return blocks, false, nil
+			return l, nil
 		}
 		length := int32(binary.BigEndian.Uint32(rest)) //nolint:gosec // the sign is meant
 		rest = rest[4:]
 		if length == -1 {
 			if len(rest) < mark || !bytes.Equal(rest[:mark], sync) {
-				return blocks, false, nil
+				return l, nil
 			}
 			rest = rest[mark:]
 			continue
 		}
 		if length < 0 || len(rest) < 4+int(length) {
-			return blocks, false, nil
+			return l, nil
 		}
 		entry := rest[4 : 4+length]
 		rest = rest[4+length:]
 		key, after, ok1 := hadoopText(entry)
 		value, _, ok2 := hadoopText(after)
 		if !ok1 || !ok2 {
-			return blocks, false, nil
+			return l, nil
 		}
 		switch key {
 		case "BEGIN":
-			block, begun = nil, true
+			begun = true
 		case "END":
-			if begun && len(block) > 0 {
-				blocks = append(blocks, block)
+			if len(l.rest) > 0 {
+				l.blocks = append(l.blocks, l.rest)
 			}
-			block, begun = nil, false //nolint:prealloc // nobody knows how many entries follow
+			l.rest, begun = nil, false
 		default:
-			block = append(block, walEntry{pathOf(key), pathOf(value)})
+			if begun {
+				l.rest = append(l.rest, walEntry{pathOf(key), pathOf(value)})
+			}
 		}
 	}
-	return blocks, !begun, nil
+	l.whole = !begun
+	return l, nil
 }
 
 // hadoopText reads a text with its length before it, a number of Hadoop's WritableUtils.

@@ -34,6 +34,7 @@ type cluster struct {
 	topic     string
 	props     map[string]string
 	workers   []*member
+	env       []string // of workers that are added
 
 	value   func(n int64) string // of a record; by default its number
 	sent    atomic.Int64
@@ -67,7 +68,7 @@ func newCluster(t testing.TB, bootstrap string, partitions int32, pairs ...strin
 	}
 	adm := c.admin()
 	defer adm.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	if _, err := adm.CreateTopic(ctx, partitions, 1, nil, c.topic); err != nil {
 		t.Fatal(err)
@@ -98,7 +99,7 @@ func (c *cluster) add(pairs ...string) *member {
 	if advertised := props["rest.advertised.port"]; advertised != "" {
 		m.id = "127.0.0.1:" + advertised
 	}
-	m.process = start(c.t, filepath.Join(c.dir, "worker-"+port+".log"), filepath.Join(c.bin, "sluice"), "worker", c.write("worker-"+port, props))
+	m.process = startWith(c.t, c.env, filepath.Join(c.dir, "worker-"+port+".log"), filepath.Join(c.bin, "sluice"), "worker", c.write("worker-"+port, props))
 	c.workers = append(c.workers, m)
 	return m
 }
@@ -145,7 +146,7 @@ func (p *process) wait() {
 	p.mu.Unlock()
 	select {
 	case <-end:
-	case <-time.After(30 * time.Second):
+	case <-time.After(patience):
 		p.t.Fatal("the process does not end")
 	}
 }
@@ -295,7 +296,7 @@ func (c *cluster) send(rate int) {
 func (c *cluster) stored(name string) (int64, error) {
 	adm := c.admin()
 	defer adm.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	offsets, err := adm.FetchOffsets(ctx, "connect-"+name)
 	if err != nil {
@@ -435,7 +436,7 @@ func (c *cluster) leader() *member {
 	defer adm.Close()
 	var found *member
 	eventually(c.t, time.Minute, "a leader", func() error {
-		ctx, cancel := context.WithTimeout(c.t.Context(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(c.t.Context(), patience)
 		defer cancel()
 		groups, err := adm.DescribeGroups(ctx, c.props["group.id"])
 		if err != nil {

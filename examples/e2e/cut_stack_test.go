@@ -184,7 +184,7 @@ func TestCutFromKafka(t *testing.T) {
 	}
 
 	// A worker that is told to stop while it cannot reach Kafka ends all the same, within task.shutdown.graceful.timeout.ms and 17 s,
-	// and a moment for the process to be seen.
+	// and a moment for the process to be seen, on a machine that may be slow. Left to itself the client would take a minute.
 	victim := c.without(c.leader())[0]
 	toKafka[c.index(victim)].cut()
 	began := time.Now()
@@ -192,7 +192,7 @@ func TestCutFromKafka(t *testing.T) {
 	victim.wait()
 	took := time.Since(began)
 	t.Logf("told to stop without Kafka, it ends after %s", took)
-	if bound := 5*time.Second + 17*time.Second + time.Second; took > bound {
+	if bound := 5*time.Second + 17*time.Second + 15*time.Second; took > bound {
 		t.Errorf("it has taken %s, more than %s", took, bound)
 	}
 	toKafka[c.index(victim)].mend()
@@ -207,7 +207,7 @@ func TestCutFromKafka(t *testing.T) {
 func TestCutFromPeers(t *testing.T) {
 	t.Parallel()
 	const tasks = 3
-	c, _, toPeers := cutCluster(t, tasks)
+	c, _, toPeers := cutCluster(t, tasks, "session.timeout.ms", "30000") // nobody is to lose its place by being slow
 	c.files("f", tasks, c.workers[0])
 	c.spread("f", tasks, c.workers...)
 	c.send(1000)

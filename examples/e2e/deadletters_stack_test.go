@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -102,17 +101,8 @@ func TestDeadLettersUnderKills(t *testing.T) {
 			p.worker.start()
 			p.healthy()
 		default:
-			var pid int
-			eventually(t, 60*time.Second, "a process of "+f.what, func() error {
-				if pid = p.worker.children()[f.what]; pid == 0 {
-					return fmt.Errorf("children %v", p.worker.children())
-				}
-				return nil
-			})
 			t.Logf("after %d records: kill -9 of plugin %s", sent, f.what)
-			if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
-				t.Fatal(err)
-			}
+			p.worker.killChild(f.what)
 		}
 	}
 	for name := range sinks {
@@ -149,7 +139,7 @@ func checkDeadLetters(t *testing.T, bootstrap, topic, name string, bad map[strin
 		t.Fatal(err)
 	}
 	defer client.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	ends, err := kadm.NewClient(client).ListEndOffsets(ctx, queue)
 	if err != nil || len(ends[queue]) != 1 {

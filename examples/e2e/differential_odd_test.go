@@ -59,7 +59,7 @@ func (d *differ) odd(requests []oddRequest) []reply {
 	defer func() { d.t.Logf("%s took %s", d.url, time.Since(begin).Round(time.Millisecond)) }()
 	replies := make([]reply, len(requests))
 	for i, q := range requests {
-		replies[i] = d.exchange(q.method, q.path, q.body, q.header)
+		replies[i] = d.ask(q.method, q.path, q.body, q.header)
 		if q.method == http.MethodPost && strings.HasPrefix(q.path, "/connectors") && replies[i].status == http.StatusCreated {
 			d.send("DELETE", replies[i].location, "", "")
 		}
@@ -193,6 +193,9 @@ func oddRequests() []oddRequest {
 		`"value.converter":"org.apache.kafka.connect.json.JsonConverter"`, `"value.converter":"JsonConverter","value.converter.schemas.enable":"x"`,
 		`"key.converter":"org.apache.kafka.connect.json.JsonConverter","key.converter.plugin.version":"9.9.9"`, `"header.converter":"Json","header.converter.plugin.version":""`,
 		`"value.converter":"org.apache.kafka.connect.storage.SimpleHeaderConverter"`, `"key.converter":"org.apache.kafka.connect.file.FileStreamSinkConnector"`, `"header.converter":"nope"`,
+		`"file":null`, `"unknown":null`, `"consumer.override.max.poll.records":" 7 "`, `"consumer.override.nonsense":"1"`,
+		`"errors.deadletterqueue.topic.name":"d","admin.override.retries":"3","producer.override.acks":"1","consumer.override.security.protocol":"PLAINTEXT"`,
+		`"errors.deadletterqueue.topic.name":"d","admin.override.retries":"x"`, `"producer.override.linger.ms":"x"`, `"consumer.override.isolation.level":"read_committed"`,
 	} {
 		asJSON("PUT", plugin+"/validate", `{SINK,"name":"NAME",`+keys+`}`)
 	}

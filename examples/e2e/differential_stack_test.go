@@ -110,7 +110,12 @@ func (d *differ) send(method, path, body, contentType string) reply {
 	if body != "" || contentType != "" {
 		header.Set("Content-Type", cmp.Or(contentType, "application/json"))
 	}
-	var r reply
+	return d.ask(method, path, body, header)
+}
+
+// ask sends a request until the worker can answer it.
+func (d *differ) ask(method, path, body string, header http.Header) (r reply) {
+	d.t.Helper()
 	eventually(d.t, stateWithin, method+" "+path+" of "+d.url, func() error {
 		if r = d.exchange(method, path, body, header); unsettled.MatchString(r.body) {
 			return fmt.Errorf("answered %d %s", r.status, r.body)

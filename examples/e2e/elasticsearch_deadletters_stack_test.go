@@ -47,13 +47,13 @@ func TestElasticsearchDeadLetters(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	ends, err := kadm.NewClient(client).ListEndOffsets(ctx, queue)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if end := ends[queue][0].Offset; end != records/every {
+	if end := ends[queue][0].Offset; end < records/every || end >= 2*records/every { // some twice where a task lost its place, but not all
 		t.Errorf("%d dead letters, want %d", end, records/every)
 	}
 	letters := map[string]bool{}
@@ -79,7 +79,7 @@ func TestElasticsearchDeadLetters(t *testing.T) {
 	if len(letters) != records/every {
 		t.Errorf("dead letters of %d records, want %d", len(letters), records/every)
 	}
-	if m := p.metrics(name); m["rejected_total"] > records/every {
+	if m := p.metrics(name); m["rejected_total"] >= 2*records/every {
 		t.Errorf("metrics %v", m)
 	}
 	var c struct{ Count int }

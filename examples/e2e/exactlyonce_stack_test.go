@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"syscall"
 	"testing"
 	"time"
 
@@ -57,17 +56,8 @@ func TestExactlyOnceUnderKills(t *testing.T) {
 			p.worker.start()
 			p.healthy()
 		default:
-			var pid int
-			eventually(t, 30*time.Second, "a process of "+f.what, func() error {
-				if pid = p.worker.children()[f.what]; pid == 0 {
-					return fmt.Errorf("children %v", p.worker.children())
-				}
-				return nil
-			})
 			t.Logf("after %d events: kill -9 of plugin %s", sent, f.what)
-			if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
-				t.Fatal(err)
-			}
+			p.worker.killChild(f.what)
 		}
 	}
 	t.Logf("all %d events are sent", sent)

@@ -22,9 +22,9 @@ import (
 // Many connectors, each with a plugin process and a consumer of its own, run and deliver within half a minute of the start of their
 // worker, on one machine together with Kafka. With SLUICE_CONNECTORS=500 this is the measurement; by default it is a short form of it.
 func TestManyConnectors(t *testing.T) {
-	many := 60
+	many, limit := 60, time.Minute // on a machine that may be slow, and not the aim
 	if n, err := strconv.Atoi(os.Getenv("SLUICE_CONNECTORS")); err == nil {
-		many = n
+		many, limit = n, 30*time.Second
 	}
 	c := newCluster(t, stack.Shared(t, stack.Kafka).KafkaBootstrap(), 1)
 	m := c.add()
@@ -94,7 +94,7 @@ func TestManyConnectors(t *testing.T) {
 		plugins += rss(pid)
 	}
 	t.Logf("all have delivered after %s; the worker has %d MB, all plugins together %d MB", took, rss(m.pid())>>20, plugins>>20)
-	if took > 30*time.Second {
+	if took > limit {
 		t.Errorf("it took %s", took)
 	}
 }

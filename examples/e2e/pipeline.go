@@ -17,6 +17,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -87,7 +88,13 @@ type process struct {
 
 func start(t testing.TB, log, path string, args ...string) *process {
 	t.Helper()
-	p := &process{t: t, path: path, args: args, log: log}
+	return startWith(t, nil, log, path, args...)
+}
+
+// startWith starts a process with variables of its own in its environment.
+func startWith(t testing.TB, env []string, log, path string, args ...string) *process {
+	t.Helper()
+	p := &process{t: t, path: path, args: args, log: log, env: env}
 	p.start()
 	t.Cleanup(func() {
 		p.stop()
@@ -154,7 +161,7 @@ func (p *process) kill() {
 	<-end
 }
 
-// stop ends the process in order, and after half a minute with force.
+// stop ends the process in order, and after patience with force.
 func (p *process) stop() {
 	p.mu.Lock()
 	cmd, end := p.cmd, p.end
@@ -162,8 +169,8 @@ func (p *process) stop() {
 	_ = cmd.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-end:
-	case <-time.After(30 * time.Second):
-		p.t.Errorf("%s did not stop within 30 s", p.path)
+	case <-time.After(patience):
+		p.t.Errorf("%s did not stop within %s", p.path, patience)
 		_ = cmd.Process.Kill()
 		<-end
 	}
@@ -180,18 +187,59 @@ func (p *process) children() map[string]int {
 	return out
 }
 
-// family are all processes that this one started.
+// child waits until this process has started another with a binary of this name, and gives its id. It is never 0, which stands for the
+// test itself where a signal is sent.
+func (p *process) child(name string) (pid int) {
+	p.t.Helper()
+	eventually(p.t, patience, "a process of "+name, func() error {
+		if pid = p.children()[name]; pid == 0 {
+			return fmt.Errorf("children %v", p.children())
+		}
+		return nil
+	})
+	return pid
+}
+
+// killChild kills a process that this one started: that which is there when the signal is sent.
+func (p *process) killChild(name string) {
+	p.t.Helper()
+	eventually(p.t, patience, "the kill of "+name, func() error { return syscall.Kill(p.child(name), syscall.SIGKILL) })
+}
+
+// family are all processes that this one started. Each says itself whose child it is: lists of children are by threads, and while
+// these come and go a child can be on none.
 func (p *process) family() (pids []int) {
-	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", p.pid()))
-	for _, f := range files {
-		b, _ := os.ReadFile(f) // a thread that has just ended has no children
-		for s := range strings.FieldsSeq(string(b)) {
-			if pid, err := strconv.Atoi(s); err == nil {
-				pids = append(pids, pid)
-			}
+	parent := strconv.Itoa(p.pid())
+	all, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, f := range all {
+		b, _ := os.ReadFile(f) // one that has just ended says nothing
+		_, rest, _ := strings.Cut(string(b), ") ")
+		if words := strings.Fields(rest); len(words) < 2 || words[1] != parent {
+			continue
+		}
+		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(f))); err == nil {
+			pids = append(pids, pid)
 		}
 	}
 	return pids
+}
+
+// freeze pauses a process, and returns when it stands still: one of its threads tells the others, and does so when it runs.
+func freeze(t testing.TB, pid int) {
+	t.Helper()
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, patience, "the process to stand still", func() error {
+		threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+		for _, f := range threads {
+			b, _ := os.ReadFile(f) // one that has just ended says nothing
+			if _, state, _ := strings.Cut(string(b), ") "); state != "" && state[0] != 'T' {
+				return fmt.Errorf("a thread is in state %c", state[0])
+			}
+		}
+		return nil
+	})
 }
 
 // rss is the resident memory of a process in bytes.
@@ -220,14 +268,15 @@ type pipeline struct {
 }
 
 // startDev starts a worker with a Kafka of its own inside and one folder of plugins, and a web service for a topic.
-func startDev(t testing.TB, plugins, topic string) *pipeline {
+// Flags are further ones of the worker.
+func startDev(t testing.TB, plugins, topic string, flags ...string) *pipeline {
 	t.Helper()
 	bin := binaries(t)
 	p := &pipeline{t: t, dir: t.TempDir(), topic: topic}
 	kafka, restPort, webPort := "127.0.0.1:"+freePort(t), freePort(t), freePort(t)
 	p.rest, p.page = "http://127.0.0.1:"+restPort, "http://127.0.0.1:"+webPort
-	p.worker = start(t, filepath.Join(p.dir, "worker.log"), filepath.Join(bin, "sluice"), "dev",
-		"--data", filepath.Join(p.dir, "data"), "--kafka", kafka, "--listen", p.rest, "--plugins", plugins)
+	p.worker = start(t, filepath.Join(p.dir, "worker.log"), filepath.Join(bin, "sluice"),
+		append([]string{"dev", "--data", filepath.Join(p.dir, "data"), "--kafka", kafka, "--listen", p.rest, "--plugins", plugins}, flags...)...)
 	p.bootstrap = kafka
 	t.Cleanup(p.postmortem)
 	p.healthy()
@@ -423,9 +472,13 @@ func getBy(client *http.Client, url string, out any) error {
 	return json.Unmarshal(b, out)
 }
 
+// patience is how long something may take that is not measured: the machine may be slow.
+const patience = 2 * time.Minute
+
+// eventually waits until ok, at least for patience.
 func eventually(t testing.TB, within time.Duration, what string, ok func() error) {
 	t.Helper()
-	deadline := time.Now().Add(within)
+	deadline := time.Now().Add(max(within, patience))
 	for {
 		err := ok()
 		if err == nil {
@@ -438,16 +491,20 @@ func eventually(t testing.TB, within time.Duration, what string, ok func() error
 	}
 }
 
+// freePort gives a port that nobody listens on, each only once, and none that the kernel gives away: a program takes it a while later.
 func freePort(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	const first, many = 10_000, 8_000 // below those that examples/stack takes
+	for range many {
+		port := strconv.Itoa(first + (os.Getpid()*101+int(ports.Add(1)))%many)
+		if l, err := net.Listen("tcp", "127.0.0.1:"+port); err == nil {
+			_ = l.Close()
+			return port
+		}
 	}
-	defer l.Close()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return port
+	t.Fatal("no port is free")
+	return ""
 }
+
+// ports counts those that have been given.
+var ports atomic.Uint32

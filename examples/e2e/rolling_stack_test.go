@@ -5,10 +5,14 @@ package e2e
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"strconv"
 	"syscall"
@@ -134,7 +138,10 @@ func drop(t *testing.T, folder, plugin string) {
 		t.Fatal(err)
 	}
 	aside := filepath.Join(filepath.Dir(folder), filepath.Base(plugin)+".new")
-	if err := os.WriteFile(aside, text, 0o700); err != nil {
+	syscall.ForkLock.RLock() // a process that another test starts meanwhile would have the file open, and an open file cannot be executed
+	err = os.WriteFile(aside, text, 0o700)
+	syscall.ForkLock.RUnlock()
+	if err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Rename(aside, filepath.Join(folder, filepath.Base(plugin))); err != nil {
@@ -142,58 +149,112 @@ func drop(t *testing.T, folder, plugin string) {
 	}
 }
 
-// A plugin is upgraded on one worker after the other, under load, and each is restarted. Tasks run where their plugin is in a version
-// that will do, and a worker without any gets none.
-func TestRollingUpgradeOfPlugins(t *testing.T) {
+// Workers and a plugin are upgraded under load, on one worker after the other, each of which is restarted. Tasks run where their plugin is
+// in a version that will do, a worker without any gets none, and the REST API tells what runs where.
+func TestRollingUpgrade(t *testing.T) {
 	t.Parallel()
 	const tasks = 4
-	next := upgraded(t, "hdfs", "99.0.0")
-	c := newCluster(t, embeddedtest.Start(t).Bootstrap(), tasks)
-	var folders []string
+	nextPlugin, nextWorker := upgraded(t, "hdfs", "99.0.0"), filepath.Join(t.TempDir(), "sluice")
+	if out, err := exec.Command("go", "build", "-ldflags", "-X main.version=99.0.0", "-o", nextWorker, "github.com/sluice-connect/sluice/worker").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	c := newCluster(t, embeddedtest.Start(t).Bootstrap(), tasks, "session.timeout.ms", "30000") // far from the gaps that are allowed
+	old := c.bin
+	var bins, folders []string
 	for i := range 3 {
-		folders = append(folders, filepath.Join(c.dir, fmt.Sprintf("plugins-%d", i), "bin"))
+		bins = append(bins, filepath.Join(c.dir, fmt.Sprintf("worker-%d", i)))
+		folders = append(folders, filepath.Join(bins[i], "plugins"))
 		if err := os.MkdirAll(folders[i], 0o700); err != nil {
 			t.Fatal(err)
 		}
+		drop(t, bins[i], filepath.Join(old, "sluice"))
 		if i < 2 {
-			drop(t, folders[i], filepath.Join(c.bin, "plugins", "hdfs"))
+			drop(t, folders[i], filepath.Join(old, "plugins", "hdfs"))
 		}
+		c.bin = bins[i]
 		c.add("plugin.path", folders[i])
 	}
 	having, without := c.workers[:2], c.workers[2]
 	c.healthy(c.workers...)
 	c.files("f", tasks, without) // who has no such plugin sends it on
 	c.spread("f", tasks, having...)
+	before := c.shown(without)
 	c.send(1000)
 	c.delivers("f", tasks)
-	for i, m := range having {
-		drop(t, folders[i], next)
+	for i, m := range []*member{having[0], without, having[1]} {
+		drop(t, filepath.Dir(m.path), nextWorker)
+		if m != without {
+			drop(t, filepath.Join(filepath.Dir(m.path), "plugins"), nextPlugin)
+		}
 		m.signal(syscall.SIGTERM)
-		t.Logf("worker %d is told to stop: all partitions go on after %s", i, c.delivers("f", tasks))
+		gap := c.delivers("f", tasks)
 		m.wait()
 		m.start()
 		c.healthy(m)
 		c.spread("f", tasks, having...)
+		back := c.delivers("f", tasks)
+		t.Logf("%s is upgraded: all partitions go on %s after it was told to stop, and when it has its share again after %s", m.id, gap, back)
+		if max(gap, back) > 20*time.Second {
+			t.Errorf("a gap of %s", max(gap, back))
+		}
+		want := before
+		want.workers, want.tasks = maps.Clone(before.workers), maps.Clone(before.tasks)
+		for _, done := range []*member{having[0], without, having[1]}[:i+1] {
+			want.workers[done.id] = "99.0.0"
+			if done != without {
+				want.tasks[done.id] = "99.0.0"
+			}
+		}
+		for _, by := range c.workers {
+			eventually(t, 30*time.Second, by.id+" to tell which versions run", func() error {
+				if got := c.shown(by); !reflect.DeepEqual(got, want) {
+					return fmt.Errorf("%v, expected %v", got, want)
+				}
+				return nil
+			})
+		}
 		if i == 0 {
 			c.create("new", without, "connector.class", "io.confluent.connect.hdfs.HdfsSinkConnector", "connector.plugin.version", "[99.0.0]", "tasks.max", "2",
 				"store.url", "file://"+filepath.Join(c.dir, "new"), "format.class", "io.confluent.connect.hdfs.string.StringFormat", "flush.size", "500")
 			c.spread("new", 2, m)
-		}
-	}
-	c.spread("new", 2, having...)
-	var s struct {
-		Tasks []struct{ Version string }
-	}
-	if err := get(without.url+"/connectors/f/status", &s); err != nil {
-		t.Fatal(err)
-	}
-	for i, task := range s.Tasks {
-		if task.Version != "99.0.0" {
-			t.Errorf("task %d runs version %q", i, task.Version)
+			if err := request(http.MethodDelete, m.url+"/connectors/new", nil, nil); err != nil { // it took part in what is even
+				t.Fatal(err)
+			}
+			c.spread("f", tasks, having...)
 		}
 	}
 	if n := without.children()["hdfs"]; n != 0 {
 		t.Errorf("a worker without the plugin runs it, as process %d", n)
 	}
 	c.finish("f")
+}
+
+// versionsShown are those of workers, and of the tasks on each.
+type versionsShown struct {
+	workers, tasks map[string]string
+}
+
+// shown are the versions that a worker tells of all, and of the tasks of connector f.
+func (c *cluster) shown(by *member) versionsShown {
+	c.t.Helper()
+	v := versionsShown{map[string]string{}, map[string]string{}}
+	var info struct {
+		Workers []struct{ ID, Version string }
+	}
+	var s struct {
+		Tasks []struct {
+			Worker  string `json:"worker_id"`
+			Version string
+		}
+	}
+	if err := errors.Join(getBy(by.client, by.url+"/admin/cluster", &info), getBy(by.client, by.url+"/connectors/f/status", &s)); err != nil {
+		c.t.Log(err)
+	}
+	for _, w := range info.Workers {
+		v.workers[w.ID] = w.Version
+	}
+	for _, task := range s.Tasks {
+		v.tasks[task.Worker] = task.Version
+	}
+	return v
 }

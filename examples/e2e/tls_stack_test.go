@@ -4,13 +4,19 @@ package e2e
 
 import (
 	"bytes"
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/base64"
+	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"math/big"
 	"net"
@@ -20,6 +26,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/sluice-connect/sluice/worker/embedded/embeddedtest"
 )
@@ -75,10 +84,11 @@ func (a *authority) member() []byte {
 	return append(cert, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})...)
 }
 
-// Workers that speak https only, and ask for certificates, send requests on to each other; one that does not believe the others says so.
+// Three workers that speak https only, and ask for certificates, send requests on to each other, signed with a key that changes meanwhile;
+// one that does not believe the others says so.
 func TestHTTPSBetweenWorkers(t *testing.T) {
 	t.Parallel()
-	c := newCluster(t, embeddedtest.Start(t).Bootstrap(), 3)
+	c := newCluster(t, embeddedtest.Start(t).Bootstrap(), 3, "inter.worker.key.ttl.ms", "1000")
 	ours, others := newAuthority(t), newAuthority(t)
 	write := func(name string, text []byte) string {
 		path := filepath.Join(c.dir, name)
@@ -104,28 +114,116 @@ func TestHTTPSBetweenWorkers(t *testing.T) {
 		c.healthy(m)
 		return m
 	}
-	a, b := add("listeners.https.", ca, "required"), add("", ca, "required")
-	for i, m := range []*member{a, b} {
+	add("listeners.https.", ca, "required")
+	add("", ca, "required")
+	add("", ca, "required")
+	// Each worker is asked for what the leader does, and for a restart of the tasks of all.
+	for i, m := range c.workers {
 		name := fmt.Sprintf("by-%d", i)
-		c.create(name, m, "connector.class", "FileStreamSink", "tasks.max", "2", "file", filepath.Join(c.dir, name))
-		c.spread(name, 2, a, b)
-		for n := range 2 {
+		c.create(name, m, "connector.class", "FileStreamSink", "tasks.max", "3", "file", filepath.Join(c.dir, name))
+		c.spread(name, 3, c.workers...)
+		for n := range 3 {
 			if err := requestBy(m.client, http.MethodPost, fmt.Sprintf("%s/connectors/%s/tasks/%d/restart", m.url, name, n), nil, nil); err != nil {
 				t.Errorf("a restart through %s: %v", m.id, err)
 			}
 		}
+		c.spread(name, 3, c.workers...)
 	}
-	if _, err := http.Get(a.url + "/"); err == nil {
+	if _, err := http.Get(c.workers[0].url + "/"); err == nil {
 		t.Error("a client without a certificate is served")
+	}
+	keys := c.sessionKeys()
+	t.Logf("%d keys have been in use", len(keys))
+	if len(keys) < 2 {
+		t.Error("the key has not changed")
+	}
+	leader := c.leader()
+	for _, signed := range []struct {
+		name  string
+		by    func() []byte
+		error string // none: it is served
+	}{
+		{"nobody's key", func() []byte { return []byte("nobody's") }, "403 Forbidden"},
+		{"a key of before", func() []byte { return keys[0] }, "403 Forbidden"},
+		{"the key", func() []byte { all := c.sessionKeys(); return all[len(all)-1] }, ""},
+	} {
+		var got error
+		eventually(t, 10*time.Second, "the answer to a request signed with "+signed.name, func() error { // the key may change under it
+			if got = signedDelete(leader, "/connectors/by-0", signed.by()); signed.error == "" {
+				return got
+			}
+			return nil
+		})
+		if signed.error != "" && (got == nil || !strings.Contains(got.Error(), signed.error)) {
+			t.Errorf("signed with %s: %v", signed.name, got)
+		}
 	}
 
 	doubtful := add("", foreign, "none")
-	err = requestBy(doubtful.client, http.MethodDelete, doubtful.url+"/connectors/by-0", nil, nil)
+	err = requestBy(doubtful.client, http.MethodDelete, doubtful.url+"/connectors/by-1", nil, nil)
 	if err == nil || !strings.Contains(err.Error(), "forward REST request") || !strings.Contains(err.Error(), "certificate") {
 		t.Errorf("a request through a worker that does not believe the leader: %v", err)
 	}
-	log, err := os.ReadFile(a.log)
-	if err != nil || bytes.Contains(log, []byte("PRIVATE KEY")) {
-		t.Errorf("the log tells a key (%v)", err)
+	for _, m := range c.workers {
+		log, err := os.ReadFile(m.log)
+		if err != nil || bytes.Contains(log, []byte("PRIVATE KEY")) {
+			t.Errorf("the log of %s tells a key (%v)", m.id, err)
+		}
 	}
+}
+
+// sessionKeys are the keys that workers have signed requests to each other with, the latest last.
+func (c *cluster) sessionKeys() (keys [][]byte) {
+	c.t.Helper()
+	topic := c.props["config.storage.topic"]
+	cl, err := kgo.NewClient(kgo.SeedBrokers(c.bootstrap), kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer cl.Close()
+	ctx, cancel := context.WithTimeout(c.t.Context(), patience)
+	defer cancel()
+	ends, err := kadm.NewClient(cl).ListEndOffsets(ctx, topic)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	end, _ := ends.Lookup(topic, 0)
+	for next := int64(0); next < end.Offset; {
+		fetches := cl.PollFetches(ctx)
+		if err := fetches.Err0(); err != nil {
+			c.t.Fatal(err)
+		}
+		fetches.EachRecord(func(r *kgo.Record) {
+			next = r.Offset + 1
+			var k struct{ Key []byte }
+			if string(r.Key) != "session-key" {
+				return
+			}
+			if err := json.Unmarshal(r.Value, &k); err != nil || len(k.Key) != 32 {
+				c.t.Errorf("a session key of %d bytes, %v", len(k.Key), err)
+			}
+			keys = append(keys, k.Key)
+		})
+	}
+	return keys
+}
+
+// signedDelete sends a request as another worker would.
+func signedDelete(to *member, path string, key []byte) error {
+	req, err := http.NewRequest(http.MethodDelete, to.url+path+"?forward=true", nil)
+	if err != nil {
+		return err
+	}
+	mac := hmac.New(sha256.New, key)
+	req.Header.Set("X-Connect-Authorization", base64.StdEncoding.EncodeToString(mac.Sum(nil)))
+	req.Header.Set("X-Connect-Request-Signature-Algorithm", "HmacSHA256")
+	resp, err := to.client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusNoContent {
+		return errors.New(resp.Status)
+	}
+	return nil
 }

@@ -47,7 +47,7 @@ func (c kafkaClient) read(ctx context.Context) (string, error) {
 		return "", err
 	}
 	defer k.Close()
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	f := k.PollRecords(ctx, 1)
 	if err := f.Err(); err != nil {

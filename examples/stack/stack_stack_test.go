@@ -209,7 +209,7 @@ func TestOwnerKilled(t *testing.T) {
 	}
 	must(t, owner.Process.Kill())
 	_ = owner.Wait()
-	eventually(t, 30*time.Second, "the stack to end with its owner", func() bool {
+	eventually(t, 2*time.Minute, "the stack to end with its owner", func() bool {
 		_, err := os.Stat(dir)
 		return errors.Is(err, os.ErrNotExist) && len(processes(t, dir)) == 0
 	})

@@ -2,8 +2,16 @@
 package main
 
 import (
+	"os"
+	"runtime/debug"
+
 	"github.com/sluice-connect/sluice/connectors/hdfs"
 	"github.com/sluice-connect/sluice/plugins"
 )
 
-func main() { plugins.Serve(hdfs.New()) }
+func main() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50) // what lives is the content of open files, which is large and has nothing to be scanned
+	}
+	plugins.Serve(hdfs.New())
+}

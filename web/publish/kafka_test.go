@@ -3,6 +3,7 @@ package publish
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"sort"
 	"strconv"
@@ -15,17 +16,27 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-const patience = 30 * time.Second
+const (
+	// patience is for what must happen some time.
+	patience = 2 * time.Minute
 
-// freePort returns a port nobody listens on, for a broker that is to appear, vanish and come back at one address.
+	// soon is for what must not wait for anything: far more than it takes, because the machine may be slow.
+	soon = 20 * time.Second
+)
+
+// freePort returns a port nobody listens on, for a broker that is to appear, vanish and come back at one address. It is not
+// one of those that the kernel gives to outgoing connections: a client that looks for its broker could get the very port that it looks at.
 func freePort(t *testing.T) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(10_000+rand.IntN(8_000))))
+		if err == nil {
+			defer l.Close()
+			return l.Addr().(*net.TCPAddr).Port
+		}
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	t.Fatal("no port is free")
+	return 0
 }
 
 func startBroker(t *testing.T, opts ...kfake.Opt) *kfake.Cluster {
@@ -55,18 +66,21 @@ func startPublisher(t *testing.T, broker string, change ...func(*Config)) *Publi
 	return p
 }
 
-func publishAll(t *testing.T, p *Publisher, from, to int) (want []string, slowest time.Duration) {
+// publishAll publishes some events, which takes no time whatever becomes of the broker.
+func publishAll(t *testing.T, p *Publisher, from, to int) (want []string) {
 	t.Helper()
+	begun := time.Now()
 	for i := from; i < to; i++ {
 		value := fmt.Sprintf(`{"n":%d}`, i)
-		begun := time.Now()
-		if err := p.Publish([]byte(value), begun); err != nil {
+		if err := p.Publish([]byte(value), time.Now()); err != nil {
 			t.Fatalf("event %d: %v", i, err)
 		}
-		slowest = max(slowest, time.Since(begun))
 		want = append(want, value)
 	}
-	return want, slowest
+	if took := time.Since(begun); took > soon {
+		t.Errorf("%d events took %v", to-from, took)
+	}
+	return want
 }
 
 // closeFully closes p and wants everything delivered.
@@ -170,7 +184,7 @@ func TestDeliversWhatItAccepted(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			broker := startBroker(t, tt.opts...).ListenAddrs()[0]
 			p := startPublisher(t, broker)
-			want, _ := publishAll(t, p, 0, 5000)
+			want := publishAll(t, p, 0, 5000)
 			closeFully(t, p)
 			sort.Strings(want)
 			if diff := cmp.Diff(want, readTopic(t, broker, "select-color")); diff != "" {
@@ -187,16 +201,13 @@ func TestBrokerAppearsLater(t *testing.T) {
 	port := freePort(t)
 	broker := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	p := startPublisher(t, broker)
-	want, slowest := publishAll(t, p, 0, 2000)
+	want := publishAll(t, p, 0, 2000)
 	waitFor(t, "the keeper to notice that nobody is there", func() bool { return p.Status().Problem != "not asked yet" })
 	if s := p.Status(); s.Reachable || s.Topic {
 		t.Errorf("status without a broker: %+v", s)
 	}
 	if c := p.Counts(); c.Buffered != 2000 || c.Failed != 0 {
 		t.Errorf("counts without a broker: %+v", c)
-	}
-	if slowest > time.Second {
-		t.Errorf("an event took %v without a broker", slowest)
 	}
 	startBroker(t, kfake.NumBrokers(1), kfake.Ports(port))
 	waitFor(t, "all to be delivered", func() bool { return p.Counts().Delivered == 2000 })
@@ -222,26 +233,28 @@ func TestBrokerGoesAway(t *testing.T) {
 			}
 			first := startBroker(t, opts...)
 			p := startPublisher(t, broker)
-			want, _ := publishAll(t, p, 0, 1000)
+			want := publishAll(t, p, 0, 1000)
 			waitFor(t, "the first thousand", func() bool { return p.Counts().Delivered == 1000 })
 
-			var slowest time.Duration
 			for from := 1000; from < 3000; from += 100 { // the cut falls among these
 				if from == 1500 {
 					first.Close()
 				}
-				more, slow := publishAll(t, p, from, from+100)
-				want, slowest = append(want, more...), max(slowest, slow)
+				want = append(want, publishAll(t, p, from, from+100)...)
 			}
 			if c := p.Counts(); c.Buffered == 0 || c.Failed != 0 {
 				t.Errorf("counts without the broker: %+v", c)
 			}
-			deliveredBefore := p.Counts().Delivered
-			if slowest > time.Second {
-				t.Errorf("an event took %v", slowest)
-			}
 			if !keepsData {
-				want = want[deliveredBefore:] // about which are lost with the broker, see below
+				// What the first broker has taken is lost with it, see below. Word of that may come a moment later.
+				before := int64(-1)
+				waitFor(t, "the last word of the first broker", func() bool {
+					was := before
+					before = int64(p.Counts().Delivered)
+					time.Sleep(time.Second)
+					return before == was
+				})
+				want = want[before:]
 			}
 
 			startBroker(t, opts...)
@@ -280,7 +293,7 @@ func TestCloseCountsWhatKafkaNeverTook(t *testing.T) {
 	if left := p.Close(ctx); left != 100 {
 		t.Errorf("Close gave up %d events, want 100", left)
 	}
-	if took := time.Since(begun); took > 10*time.Second {
+	if took := time.Since(begun); took > soon {
 		t.Errorf("Close took %v", took)
 	}
 	if got, want := p.Counts(), (Counts{Accepted: 110, Delivered: 10, Failed: 100}); got != want {

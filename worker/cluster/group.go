@@ -132,6 +132,30 @@ func (m *Membership) succeed(ctx context.Context, g group) (group, error) {
 	return described(ctx, m.cfg.Client, m.cfg.GroupID, m.cfg.Store.Topic())
 }
 
+// sole refuses an assignment topic that workers of another group use: each of the two leaders would place all the work over and over.
+func (m *Membership) sole(ctx context.Context) error {
+	others := map[string][]string{}
+	for id, other := range m.cfg.Store.Members() {
+		if other.Group != "" && other.Group != m.cfg.GroupID {
+			others[other.Group] = append(others[other.Group], id)
+		}
+	}
+	for id, workers := range others {
+		g, err := describe(ctx, m.cfg.Client, id, m.cfg.Store.Topic())
+		if err != nil {
+			m.log.Warn("workers of another group have used the assignment topic, and whether they still do cannot be seen", "other", id, "error", err)
+			continue
+		}
+		for _, worker := range workers {
+			if slices.Contains(g.members, worker) {
+				return fmt.Errorf("topic %s is in use by workers of group %s, %s among them, and this one is of group %s: give all workers of a cluster the same group.id, or clusters topics of their own (config.storage.topic, status.storage.topic, assignment.storage.topic)",
+					m.cfg.Store.Topic(), id, worker, m.cfg.GroupID)
+			}
+		}
+	}
+	return nil
+}
+
 // Inspection is what can be seen of a group without joining it.
 type Inspection struct {
 	Workers []string // of sluice

@@ -105,7 +105,7 @@ func (m *Membership) tell(ctx context.Context) error {
 	self, ended := m.self, m.err != nil
 	m.mu.Unlock()
 	known, ok := m.cfg.Store.Member(m.id)
-	if ended || ok && reflect.DeepEqual(known, self) {
+	if ended || m.cfg.Store.Holds(m.id) && reflect.DeepEqual(known, self) {
 		return nil
 	}
 	if ok && known.Process != self.Process {

@@ -15,12 +15,13 @@ type leader struct {
 	seen     map[string]bool      // members this leader has seen
 	departed map[string]time.Time // until when their work waits
 	revoking map[string]time.Time // since when a worker owes an answer
+	strange  map[string]time.Time // since when a worker is known that this leader has never seen in the group
 	gone     []string             // whose time is over
 	highest  int64                // generation
 }
 
 func newLeader(delay, patience time.Duration) *leader {
-	return &leader{delay: delay, patience: patience, seen: map[string]bool{}, departed: map[string]time.Time{}, revoking: map[string]time.Time{}}
+	return &leader{delay: delay, patience: patience, seen: map[string]bool{}, departed: map[string]time.Time{}, revoking: map[string]time.Time{}, strange: map[string]time.Time{}}
 }
 
 // view is what the leader sees of the cluster.
@@ -93,8 +94,27 @@ func (l *leader) absent(v view) (ids []string) {
 			ids = append(ids, id)
 		}
 	}
+	l.overlook(v)
 	slices.Sort(ids)
 	return ids
+}
+
+// overlook forgets workers of before this leader's time, which have now had as long to come as one that has left, and to let go: one
+// that has another address since, as a rule. Should it be there after all, it tells of itself again.
+func (l *leader) overlook(v view) {
+	maps.DeleteFunc(l.strange, func(id string, _ time.Time) bool { _, told := v.told[id]; return !told })
+	for id := range v.told {
+		_, waited := l.departed[id]
+		switch since := l.strange[id]; {
+		case waited || l.seen[id] || slices.Contains(v.members, id):
+			delete(l.strange, id)
+		case since.IsZero():
+			l.strange[id] = v.now
+		case v.now.Sub(since) >= l.delay+l.patience:
+			delete(l.strange, id)
+			l.gone = append(l.gone, id)
+		}
+	}
 }
 
 // outstanding are the revocations that are not yet in effect. A worker that is gone has none: it has stopped its tasks before Kafka

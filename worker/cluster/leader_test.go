@@ -173,3 +173,22 @@ func TestLeaderWritesAboveWhatIsThere(t *testing.T) {
 		t.Errorf("generation %d", q.Generation)
 	}
 }
+
+// What workers have told that were never seen by this leader is forgotten in the end: they have gone before its time, or have another address.
+func TestLeaderForgetsStrangers(t *testing.T) {
+	s := newScene(time.Minute, map[string]int{"x": 1})
+	for _, id := range []string{"a", "late", "never"} {
+		s.tell(id, Member{})
+	}
+	s.step("a")
+	s.now = s.now.Add(time.Minute)
+	s.step("a", "late")
+	s.now = s.now.Add(time.Minute - time.Second)
+	if s.step("a"); len(s.gone) != 0 {
+		t.Fatalf("forgotten already: %q", s.gone)
+	}
+	s.now = s.now.Add(time.Second)
+	if s.step("a"); len(s.gone) != 1 || s.gone[0] != "never" {
+		t.Fatalf("forgotten are %q", s.gone)
+	}
+}

@@ -76,8 +76,11 @@ func enter(ctx context.Context, cfg Config) (*Membership, error) {
 	if err := g.fit(cfg.GroupID, cfg.Store.Topic()); err != nil {
 		return nil, err
 	}
+	if err := m.sole(ctx); err != nil {
+		return nil, err
+	}
 	m.self = Member{
-		ID: id, URL: cfg.URL, Version: cfg.Version, Process: rand.Text(), Plugins: cfg.Plugins,
+		ID: id, URL: cfg.URL, Group: cfg.GroupID, Version: cfg.Version, Process: rand.Text(), Plugins: cfg.Plugins,
 		Released: cfg.Store.Placement().Generation, // of a process that has just begun nothing is running
 	}
 	if err := cfg.Store.PutMember(ctx, m.self); err != nil {
@@ -191,7 +194,7 @@ func (m *Membership) LeaderURL() string {
 	return ""
 }
 
-// Lost is nil, or says that the topic of the placement has been deleted: nothing can be placed then, and no worker leads for long.
+// Lost is nil, or says that the topic of the placement has been deleted, and could not be made anew so far: nothing can be placed then.
 func (m *Membership) Lost() error { return m.cfg.Store.Lost() }
 
 // Generation is that of the placement.

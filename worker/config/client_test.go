@@ -207,6 +207,16 @@ func TestParseWorker(t *testing.T) {
 	}
 }
 
+func TestParseWorkerRefusesOneTopicForTwo(t *testing.T) {
+	props := map[string]string{
+		"bootstrap.servers": "localhost:9092", "group.id": "g", "key.converter": "org.apache.kafka.connect.json.JsonConverter",
+		"value.converter": "org.apache.kafka.connect.json.JsonConverter", "config.storage.topic": "one", "status.storage.topic": "one",
+	}
+	if _, err := ParseWorker(props, quiet()); err == nil || !strings.Contains(err.Error(), `invalid value "one" for configuration status.storage.topic: it is that of config.storage.topic too`) {
+		t.Error(err)
+	}
+}
+
 func TestParseWorkerNamesEveryWrongKey(t *testing.T) {
 	_, err := ParseWorker(map[string]string{"group.id": "", "offset.flush.interval.ms": "soon"}, quiet())
 	if err == nil {

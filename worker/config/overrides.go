@@ -1,6 +1,7 @@
 package config
 
 import (
+	_ "embed" // clientSettings
 	"errors"
 	"maps"
 	"slices"
@@ -9,38 +10,63 @@ import (
 	"github.com/sluice-connect/sluice/connectors"
 )
 
-// Prefixes of keys that a connector passes on to its Kafka clients. A sink has a consumer; the others belong to source connectors
-// and to Kafka Connect's own clients, and are accepted unread.
+// Prefixes of keys that a connector passes on to its Kafka clients. A sink has a consumer, and the two others where it has a dead
+// letter queue; without one their settings are accepted unread.
 const (
 	consumerOverride = "consumer.override."
 	producerOverride = "producer.override."
 	adminOverride    = "admin.override."
 )
 
-// The settings of the Java consumer that are no text, by their types: ConsumerConfig of Kafka 4.3.
-const (
-	consumerInts = `auto.commit.interval.ms default.api.timeout.ms fetch.max.bytes fetch.max.wait.ms fetch.min.bytes heartbeat.interval.ms
-		max.partition.fetch.bytes max.poll.interval.ms max.poll.records metrics.num.samples receive.buffer.bytes request.timeout.ms
-		sasl.login.connect.timeout.ms sasl.login.read.timeout.ms send.buffer.bytes session.timeout.ms`
-	consumerLongs = `connections.max.idle.ms metadata.max.age.ms metadata.recovery.rebootstrap.trigger.ms metrics.sample.window.ms
-		reconnect.backoff.max.ms reconnect.backoff.ms retry.backoff.max.ms retry.backoff.ms sasl.kerberos.min.time.before.relogin
-		socket.connection.setup.timeout.max.ms socket.connection.setup.timeout.ms`
-	consumerBooleans = `allow.auto.create.topics check.crcs enable.auto.commit enable.metrics.push exclude.internal.topics`
-)
+// clientSettings are those of the Java clients of Kafka 4.3, which connectors are written for: testdata/ClientConfigs.java prints them.
+//
+//go:embed clientsettings.tsv
+var clientSettings string
 
-// consumerDef declares those settings as a connector's keys.
-func consumerDef() connectors.ConfigDef {
-	var keys []connectors.AnyKey
-	for name := range strings.FieldsSeq(consumerInts) {
-		keys = append(keys, connectors.Int(consumerOverride+name, ""))
+// declareSetting declares a connector's key with the type and the default that its setting has in Kafka's client (consumer, producer or
+// admin); nil: that client has no such setting.
+func declareSetting(client, setting, key string) connectors.AnyKey {
+	_, line, known := strings.Cut("\n"+clientSettings, "\n"+client+"\t"+setting+"\t")
+	if !known {
+		return nil
 	}
-	for name := range strings.FieldsSeq(consumerLongs) {
-		keys = append(keys, connectors.Long(consumerOverride+name, ""))
+	line, _, _ = strings.Cut(line, "\n")
+	fields := strings.Split(line, "\t")
+	opts := []connectors.KeyOption{
+		connectors.WithImportance(connectors.Importance(fields[1])), connectors.WithWidth(connectors.WidthNone), connectors.Display(setting),
 	}
-	for name := range strings.FieldsSeq(consumerBooleans) {
-		keys = append(keys, connectors.Bool(consumerOverride+name, ""))
+	if len(fields) == 2 {
+		opts = append(opts, connectors.Required())
+	} else if value, ok := strings.CutPrefix(fields[2], "="); ok {
+		opts = append(opts, connectors.Default(value))
 	}
-	return connectors.Define(keys...)
+	doc := "Setting of the connector's Kafka " + client + "."
+	switch t := connectors.Type(fields[0]); t {
+	case connectors.TypeBoolean:
+		return connectors.Bool(key, doc, opts...)
+	case connectors.TypeShort:
+		return connectors.Short(key, doc, opts...)
+	case connectors.TypeInt:
+		return connectors.Int(key, doc, opts...)
+	case connectors.TypeLong:
+		return connectors.Long(key, doc, opts...)
+	case connectors.TypeDouble:
+		return connectors.Double(key, doc, opts...)
+	case connectors.TypeList:
+		return connectors.List(key, doc, opts...)
+	case connectors.TypeClass:
+		return connectors.ClassName(key, doc, opts...)
+	case connectors.TypePassword:
+		return connectors.Secret(key, doc, opts...)
+	default:
+		return connectors.String(key, doc, opts...)
+	}
+}
+
+// Override is a setting of one of its Kafka clients that a connector has.
+type Override struct {
+	Def   *connectors.KeyDef // nil: Kafka's client has no such setting; librdkafka may
+	Value connectors.ConfigValue
 }
 
 // OverridePolicy says which of these settings connectors may have.
@@ -82,42 +108,44 @@ func newOverridePolicy(name string, allowlist []string) OverridePolicy {
 	return p
 }
 
-// Refused lists, sorted, what a connector's configuration has and may not have.
-func (p OverridePolicy) Refused(raw map[string]string) []connectors.ConfigError {
-	var refused []connectors.ConfigError
-	for _, key := range slices.Sorted(maps.Keys(raw)) {
-		setting, ok := overridden(raw, key)
-		if ok && !p.all && !slices.Contains(p.allowed, setting) {
-			refused = append(refused, connectors.ConfigError{
-				Key: key, Message: "The '" + p.Name + "' policy does not allow '" + setting + "' to be overridden in the connector configuration.",
-			})
+// Overrides are a connector's settings of its Kafka clients, with what is wrong with them by the policy: in the order of Kafka Connect's
+// answer to a validation, and by name. The error is about a value that is not of its setting's type. Kafka Connect looks no further,
+// either: whether the value makes sense is for the client to say.
+func (p OverridePolicy) Overrides(raw map[string]string) ([]Override, error) {
+	clients := []string{producerOverride, consumerOverride, adminOverride}
+	if raw[DeadLetterTopic.Name()] == "" {
+		clients = clients[1:2]
+	}
+	keys := slices.Sorted(maps.Keys(raw))
+	var all []Override
+	for _, prefix := range clients {
+		client, _, _ := strings.Cut(prefix, ".")
+		for _, key := range keys {
+			setting, ok := strings.CutPrefix(key, prefix)
+			if !ok || setting == "" {
+				continue
+			}
+			o := newOverride(client, setting, key, raw[key])
+			if len(o.Value.Errors) > 0 {
+				return nil, errors.New(o.Value.Errors[0])
+			}
+			if !p.all && !slices.Contains(p.allowed, setting) {
+				o.Value.Errors = []string{"The '" + p.Name + "' policy does not allow '" + setting + "' to be overridden in the connector configuration."}
+			}
+			all = append(all, o)
 		}
 	}
-	return refused
+	return all, nil
 }
 
-// overridden gives the setting of a Kafka client that a key of a connector replaces. The clients of the dead letter queue, a producer
-// and one that creates the topic, are there where it has a name.
-func overridden(raw map[string]string, key string) (setting string, ok bool) {
-	if setting, ok = strings.CutPrefix(key, consumerOverride); ok || raw[DeadLetterTopic.Name()] == "" {
-		return setting, ok
-	}
-	if setting, ok = strings.CutPrefix(key, producerOverride); ok {
-		return setting, true
-	}
-	return strings.CutPrefix(key, adminOverride)
-}
-
-// CheckOverrides says what of a connector's consumer.override.* settings is not of its type. Kafka Connect looks no further, either:
-// whether the value makes sense is for the consumer to say.
-func CheckOverrides(raw map[string]string) error {
-	if !slices.ContainsFunc(slices.Collect(maps.Keys(raw)), func(key string) bool { return strings.HasPrefix(key, consumerOverride) }) {
-		return nil
-	}
-	for _, v := range consumerDef().Validate(raw) {
-		if len(v.Errors) > 0 {
-			return errors.New(v.Errors[0])
+func newOverride(client, setting, key, value string) Override {
+	declared := declareSetting(client, setting, key)
+	if declared == nil {
+		if value != "" && soundsSecret(key) {
+			value = connectors.MaskedValue
 		}
+		return Override{Value: connectors.ConfigValue{Name: key, Value: &value, Visible: true}}
 	}
-	return nil
+	def := connectors.Define(declared)
+	return Override{Def: &def.Keys()[0], Value: def.Validate(map[string]string{key: value})[0]}
 }

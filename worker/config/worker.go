@@ -192,6 +192,9 @@ func ParseWorker(props map[string]string, log *slog.Logger) (Worker, error) {
 	if w.AssignmentTopic == "" {
 		w.AssignmentTopic = w.ConfigTopic + "-assignment"
 	}
+	if err := w.distinctTopics(); err != nil {
+		return Worker{}, err
+	}
 	if w.RunDir == "" {
 		w.RunDir = os.TempDir()
 	}
@@ -209,6 +212,18 @@ func ParseWorker(props map[string]string, log *slog.Logger) (Worker, error) {
 		return Worker{}, err
 	}
 	return w, nil
+}
+
+// distinctTopics refuses one topic for two purposes.
+func (w Worker) distinctTopics() error {
+	key := map[string]string{}
+	for _, t := range [][2]string{{configTopic.Name(), w.ConfigTopic}, {statusTopic.Name(), w.StatusTopic}, {assignmentTopic.Name(), w.AssignmentTopic}} {
+		if other, taken := key[t[1]]; taken {
+			return fmt.Errorf("invalid value %q for configuration %s: it is that of %s too; each needs a topic of its own", t[1], t[0], other)
+		}
+		key[t[1]] = t[0]
+	}
+	return nil
 }
 
 // Prefixed are the worker properties whose names begin with prefix, without it: the settings of the worker's converters.

@@ -8,9 +8,8 @@ import (
 	"math/big"
 	"strconv"
 	"strings"
-	"unicode/utf16"
-	"unicode/utf8"
 
+	"github.com/sluice-connect/sluice/connectors/jsontext"
 	"github.com/sluice-connect/sluice/worker/data"
 )
 
@@ -184,45 +183,10 @@ func (p *parser) text() []byte {
 
 // unescape gives a string as it is meant. A surrogate without its other half becomes U+FFFD.
 func unescape(raw []byte) string {
-	at := bytes.IndexByte(raw, '\\')
-	if at < 0 {
+	if bytes.IndexByte(raw, '\\') < 0 {
 		return string(raw)
 	}
-	out := make([]byte, 0, len(raw))
-	for at >= 0 {
-		out = append(out, raw[:at]...)
-		raw = raw[at:]
-		n := 2
-		switch raw[1] {
-		case 'b':
-			out = append(out, '\b')
-		case 'f':
-			out = append(out, '\f')
-		case 'n':
-			out = append(out, '\n')
-		case 'r':
-			out = append(out, '\r')
-		case 't':
-			out = append(out, '\t')
-		case 'u':
-			r, _ := hex4(raw)
-			n = 6
-			if utf16.IsSurrogate(r) {
-				low, ok := hex4(raw[6:])
-				if r = utf16.DecodeRune(r, low); ok && r != utf8.RuneError {
-					n = 12
-				} else {
-					r = utf8.RuneError
-				}
-			}
-			out = utf8.AppendRune(out, r)
-		default:
-			out = append(out, raw[1])
-		}
-		raw = raw[n:]
-		at = bytes.IndexByte(raw, '\\')
-	}
-	return string(append(out, raw...))
+	return string(jsontext.AppendUnescaped(make([]byte, 0, len(raw)), raw))
 }
 
 // at is the index of an object's member, -1 where there is none.

@@ -6,6 +6,8 @@ import (
 	"math"
 	"math/bits"
 	"unicode/utf8"
+
+	"github.com/sluice-connect/sluice/connectors/jsontext"
 )
 
 // Jackson's limits (StreamReadConstraints of 2.21).
@@ -376,7 +378,7 @@ func escape(b []byte, name bool) int {
 	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
 		return 2
 	case 'u':
-		u, ok := hex4(b)
+		u, ok := jsontext.Hex4(b)
 		switch {
 		case !ok:
 			return 0
@@ -385,33 +387,12 @@ func escape(b []byte, name bool) int {
 		case u >= 0xDC00:
 			return 0
 		}
-		if low, ok := hex4(b[6:]); !ok || low < 0xDC00 || low > 0xDFFF {
+		if low, ok := jsontext.Hex4(b[6:]); !ok || low < 0xDC00 || low > 0xDFFF {
 			return 0
 		}
 		return 12
 	}
 	return 0
-}
-
-// hex4 reads an escape of the form \uXXXX.
-func hex4(b []byte) (u rune, ok bool) {
-	if len(b) < 6 || b[0] != '\\' || b[1] != 'u' {
-		return 0, false
-	}
-	for _, c := range b[2:6] {
-		switch {
-		case c >= '0' && c <= '9':
-			c -= '0'
-		case c >= 'a' && c <= 'f':
-			c -= 'a' - 10
-		case c >= 'A' && c <= 'F':
-			c -= 'A' - 10
-		default:
-			return 0, false
-		}
-		u = u<<4 | rune(c)
-	}
-	return u, true
 }
 
 // length is the length of a checked string the way Jackson counts it: UTF-8 bytes for names, UTF-16 characters otherwise.
@@ -423,7 +404,7 @@ func length(b []byte, name bool) int {
 			n = escape(b[i:], name)
 			r = 0 // one byte, one character
 			if n >= 6 {
-				r, _ = hex4(b[i:])
+				r, _ = jsontext.Hex4(b[i:])
 			}
 			if n == 12 {
 				r = utf8.MaxRune // any beyond the basic plane

@@ -3,7 +3,7 @@ package deadletter
 import (
 	"testing"
 
-	"go.uber.org/goleak"
+	"github.com/sluice-connect/sluice/worker/embedded/embeddedtest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { embeddedtest.Main(m) }

@@ -34,7 +34,7 @@ func open(t *testing.T, bootstrap, topic string, replicas int) *Queue {
 func await(t *testing.T, q *Queue, n int) []Result {
 	t.Helper()
 	var results []Result
-	timeout := time.After(30 * time.Second)
+	timeout := time.After(2 * time.Minute)
 	for len(results) < n {
 		select {
 		case <-q.Ready():

@@ -58,7 +58,7 @@ func startChild(t *testing.T, dir, listen string) (bootstrap string, kill func()
 }
 
 func TestKillKeepsWhatWasAcknowledged(t *testing.T) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	dir := t.TempDir()
 	bootstrap, kill := startChild(t, dir, "127.0.0.1:0")
@@ -115,7 +115,7 @@ func TestKillKeepsWhatWasAcknowledged(t *testing.T) {
 }
 
 func TestTopicsAreNotCreatedByAsking(t *testing.T) {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	b := embeddedtest.Start(t)
 	cl, err := kgo.NewClient(kgo.SeedBrokers(b.Bootstrap()), kgo.AllowAutoTopicCreation(), kgo.UnknownTopicRetries(1))

@@ -44,15 +44,11 @@ func TestWhoDoesNotLeadSaysSo(t *testing.T) {
 		"alter":  func(ctx context.Context) error { _, err := w.AlterOffsets(ctx, "d", nil); return err },
 		"reset":  func(ctx context.Context) error { _, err := w.ResetOffsets(ctx, "d"); return err },
 	} {
-		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-		began := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), soon)
 		err := f(ctx)
 		cancel()
 		if other, ok := errors.AsType[*api.Elsewhere](err); !ok || other.URL != leader.member.LeaderURL() {
 			t.Errorf("%s: %v", what, err)
-		}
-		if took := time.Since(began); took > 3*time.Second {
-			t.Errorf("%s took %s", what, took)
 		}
 	}
 	for url, want := range map[string]bool{leader.member.LeaderURL(): false, "http://127.0.0.1:9": true, "://": false} {

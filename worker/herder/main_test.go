@@ -7,6 +7,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/sluice-connect/sluice/plugins"
+	"github.com/sluice-connect/sluice/worker/embedded/embeddedtest"
 )
 
 // TestMain makes the test binary three programs: the tests, the plugin that their workers run, and a worker to be killed.
@@ -20,5 +21,5 @@ func TestMain(m *testing.M) {
 		return
 	}
 	// A fenced consumer cannot be closed; what is left of it is one goroutine of the binding that waits for its log.
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/confluentinc/confluent-kafka-go/v2/kafka.(*handle).pollLogEvents"))
+	embeddedtest.Main(m, goleak.IgnoreAnyFunction("github.com/confluentinc/confluent-kafka-go/v2/kafka.(*handle).pollLogEvents"))
 }

@@ -2,6 +2,7 @@ package herder_test
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -117,11 +118,15 @@ func TestRestartDuringPause(t *testing.T) {
 	s.create(w, "d", b.connector("days"))
 	b.mood("retriable write")
 	embeddedtest.Produce(t, s.broker, embeddedtest.Values("days", 0, `1`)...)
-	s.task(w, "d", 0, "FAILED", "(restart 3)")
+	s.told("d", 0, "(restart 3)")
 	if err := w.RestartTask(t.Context(), api.TaskID{Connector: "d"}); err != nil {
 		t.Fatal(err)
 	}
-	s.task(w, "d", 0, "FAILED", "(restart 2)") // counting has begun anew
+	eventually(t, "counting to begin anew", func() bool {
+		all := s.history("status-task-d-0")
+		third := slices.IndexFunc(all, func(v string) bool { return strings.Contains(v, "(restart 3)") })
+		return slices.ContainsFunc(all[third:], func(v string) bool { return strings.Contains(v, "(restart 2)") })
+	})
 	b.mood("")
 	s.running(w, "d", 1)
 	s.arrived(b, "days", 0, `1`)

@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
 
 	"github.com/sluice-connect/sluice/connectors"
 	"github.com/sluice-connect/sluice/plugins"
+	"github.com/sluice-connect/sluice/worker/cluster"
 	"github.com/sluice-connect/sluice/worker/config"
 	"github.com/sluice-connect/sluice/worker/deadletter"
 	"github.com/sluice-connect/sluice/worker/pluginhost"
@@ -51,8 +53,9 @@ type taskRunner struct {
 	task    *task.Task // of the attempt under way
 	changed chan struct{}
 
-	status   store.TaskStatus // the last one written
-	restarts restarts
+	status     store.TaskStatus // the last one written
+	generation int64            // of the last placement that was seen to have the task here
+	restarts   restarts
 
 	// Of the attempt under way; its goroutine's own.
 	version string
@@ -345,8 +348,16 @@ func (r *taskRunner) failed(err error, pause time.Duration, again bool) {
 // report writes the task's status where it says something new.
 func (r *taskRunner) report(s store.TaskStatus) {
 	s.Connector, s.Task = r.id.connector, r.id.task
-	s.WorkerID, s.Generation = r.h.members.ID(), r.h.members.Generation()
+	s.WorkerID = r.h.members.ID()
+	p := r.h.members.Placement()
+	here := slices.Contains(p.Workers[s.WorkerID].Tasks, cluster.TaskRef{Connector: r.id.connector, Task: r.id.task})
 	r.mu.Lock()
+	// The last placement by which the task is here, not the latest: a worker that was thought dead may know the latest already when it reports
+	// how its task has ended. By that, it would speak for the worker that has the task since, whose own word must count.
+	if here {
+		r.generation = p.Generation
+	}
+	s.Generation = r.generation
 	same := r.status == s
 	r.status = s
 	r.mu.Unlock()

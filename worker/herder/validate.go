@@ -50,8 +50,9 @@ func (h *Herder) validate(ctx context.Context, cfg map[string]string, probe bool
 	if err != nil && ctx.Err() != nil {
 		return api.ConfigInfos{}, err
 	}
-	if err := config.CheckOverrides(cfg); err != nil {
-		return api.ConfigInfos{}, &api.Error{Status: http.StatusBadRequest, Message: err.Error()}
+	overrides, wrong := h.worker.Overrides.Overrides(cfg)
+	if wrong != nil {
+		return api.ConfigInfos{}, &api.Error{Status: http.StatusBadRequest, Message: wrong.Error()}
 	}
 	infos := api.ConfigInfos{Name: class}
 	values := config.ValidateSink(cfg)
@@ -72,12 +73,16 @@ func (h *Herder) validate(ctx context.Context, cfg map[string]string, probe bool
 		if err != nil {
 			return api.ConfigInfos{}, fmt.Errorf("validating with plugin %s: %w", p.Name, err)
 		}
+		first := len(infos.Configs)
 		h.appendInfos(&infos, p.Config, own)
+		for i := range infos.Configs[first:] {
+			infos.Configs[first+i].Own = true
+		}
 	}
+	h.appendOverrides(&infos, cfg, overrides)
 	for _, side := range []string{"header", "key", "value"} {
 		h.appendConverter(&infos, cfg, side)
 	}
-	h.checkOverrides(cfg, &infos)
 	return infos, nil
 }
 
@@ -216,32 +221,35 @@ func (h *Herder) blamedByKeys(cfg map[string]string, key string) bool {
 	return slices.ContainsFunc(def.Validate(converterProps(cfg, key)), func(v connectors.ConfigValue) bool { return len(v.Errors) > 0 })
 }
 
-// checkOverrides says which settings of the connector's Kafka clients it may not have, or cannot be carried over to librdkafka.
-func (h *Herder) checkOverrides(cfg map[string]string, infos *api.ConfigInfos) {
-	refused := h.worker.Overrides.Refused(cfg)
-	key := "consumer.override" // all of them, unless the message names one
+// appendOverrides adds the settings of the connector's Kafka clients. One that cannot be carried over to librdkafka is to blame.
+func (h *Herder) appendOverrides(infos *api.ConfigInfos, cfg map[string]string, overrides []config.Override) {
+	client := "consumer"
 	_, err := h.worker.ConsumerProps(cfg, h.log)
 	if err == nil && cfg[config.DeadLetterTopic.Name()] != "" {
 		if _, err = h.worker.ProducerProps(cfg, h.log); err != nil {
-			key = "producer.override"
+			client = "producer"
 		} else if _, err = h.worker.AdminProps(cfg, h.log); err != nil {
-			key = "admin.override"
+			client = "admin"
 		}
 	}
-	if err != nil && len(refused) == 0 {
-		for name := range cfg {
-			if after, ok := strings.CutPrefix(name, key+"."); ok && strings.Contains(err.Error(), after) {
-				key = name
-				break
-			}
+	if err != nil {
+		prefix := client + ".override"
+		i := slices.IndexFunc(overrides, func(o config.Override) bool {
+			setting, ok := strings.CutPrefix(o.Value.Name, prefix+".")
+			return ok && strings.Contains(err.Error(), setting)
+		})
+		if i < 0 { // it names none of them: all are meant
+			overrides, i = append(overrides, config.Override{Value: connectors.ConfigValue{Name: prefix, Visible: true}}), len(overrides)
 		}
-		refused = append(refused, connectors.ConfigError{Key: key, Message: err.Error()})
+		overrides[i].Value.Errors = append(overrides[i].Value.Errors, err.Error())
 	}
-	for _, e := range refused {
-		value := connectors.MaskedValue // of a key that no sink declares
-		h.appendInfos(infos,
-			[]connectors.KeyDef{{Name: e.Key, Type: connectors.TypeString, Importance: connectors.Medium, Width: connectors.WidthNone, Doc: "A setting of one of the connector's Kafka clients."}},
-			[]connectors.ConfigValue{{Name: e.Key, Value: &value, Errors: []string{e.Message}, Visible: true}})
+	for _, o := range overrides {
+		if o.Def != nil {
+			h.appendInfos(infos, []connectors.KeyDef{*o.Def}, []connectors.ConfigValue{o.Value})
+			continue
+		}
+		infos.ErrorCount += len(o.Value.Errors)
+		infos.Configs = append(infos.Configs, api.ConfigInfo{Value: valueInfo(o.Value)})
 	}
 }
 
@@ -264,13 +272,14 @@ func (h *Herder) appendInfos(infos *api.ConfigInfos, keys []connectors.KeyDef, v
 			v.Value = &masked
 		}
 		infos.ErrorCount += len(v.Errors)
-		infos.Configs = append(infos.Configs, api.ConfigInfo{
-			Definition: keyInfo(k),
-			Value: api.ConfigValueInfo{
-				Name: v.Name, Value: v.Value, Visible: v.Visible,
-				Recommended: orEmpty(v.Recommended), Errors: orEmpty(v.Errors),
-			},
-		})
+		def := keyInfo(k)
+		infos.Configs = append(infos.Configs, api.ConfigInfo{Definition: &def, Value: valueInfo(v)})
+	}
+}
+
+func valueInfo(v connectors.ConfigValue) api.ConfigValueInfo {
+	return api.ConfigValueInfo{
+		Name: v.Name, Value: v.Value, Visible: v.Visible, Recommended: orEmpty(v.Recommended), Errors: orEmpty(v.Errors),
 	}
 }
 

@@ -31,7 +31,13 @@ import (
 	"github.com/sluice-connect/sluice/worker/store"
 )
 
-const patience = 30 * time.Second
+const (
+	// patience is for what must happen some time.
+	patience = 2 * time.Minute
+
+	// soon is for what must not wait for anything: far more than it takes, because the machine may be slow.
+	soon = 20 * time.Second
+)
 
 // site is what workers find: a broker and a folder with plugins.
 type site struct {
@@ -86,8 +92,8 @@ func (s *site) props(pairs ...string) map[string]string {
 		"value.converter.schemas.enable": "false",
 		"config.storage.topic":           "configs", "config.storage.replication.factor": "1",
 		"status.storage.topic": "statuses", "status.storage.replication.factor": "1", "status.storage.partitions": "2",
-		"session.timeout.ms": "3000", "scheduled.rebalance.max.delay.ms": "0",
-		"offset.flush.interval.ms": "50", "task.shutdown.graceful.timeout.ms": "2000",
+		"session.timeout.ms": "10000", "scheduled.rebalance.max.delay.ms": "0",
+		"offset.flush.interval.ms": "50", "task.shutdown.graceful.timeout.ms": "5000",
 		"sluice.restart.backoff.max.ms":               "1000",
 		"consumer.topic.metadata.refresh.interval.ms": "200", "consumer.heartbeat.interval.ms": "100", "consumer.fetch.max.wait.ms": "100",
 	}
@@ -146,7 +152,7 @@ func (s *site) close(w *worker) {
 		s.t.Errorf("closing the worker: %v", err)
 	}
 	stacks := make([]byte, 4<<20)
-	within(s.t, 3*patience, "the end of the clients", func() bool {
+	within(s.t, patience, "the end of the clients", func() bool {
 		return !strings.Contains(string(stacks[:runtime.Stack(stacks, true)]), "task.(*run).shutdown.func")
 	})
 }
@@ -301,6 +307,14 @@ func (s *site) task(w *worker, name string, n int, state, trace string) api.Task
 	}
 }
 
+// told waits until a task has once had a state that contains a text, which may have been over in a moment.
+func (s *site) told(name string, n int, text string) {
+	s.t.Helper()
+	eventually(s.t, fmt.Sprintf("task %s-%d to be told of as %s", name, n, text), func() bool {
+		return slices.ContainsFunc(s.history(fmt.Sprintf("status-task-%s-%d", name, n)), func(v string) bool { return strings.Contains(v, text) })
+	})
+}
+
 // arrive produces a value to a partition and waits until it is in the diary.
 func (s *site) arrive(b book, topic string, partition int32, value string) {
 	s.t.Helper()
@@ -329,9 +343,9 @@ func eventually(t testing.TB, what string, ok func() bool) {
 	within(t, patience, what, ok)
 }
 
-func within(t testing.TB, patience time.Duration, what string, ok func() bool) {
+func within(t testing.TB, limit time.Duration, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); !ok(); time.Sleep(2 * time.Millisecond) {
+	for deadline := time.Now().Add(limit); !ok(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("waited too long for %s", what)
 		}

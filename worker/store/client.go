@@ -224,11 +224,14 @@ func (c *Client) complain(e kafka.Error) {
 	c.trouble, c.troubleAt = e, time.Now()
 }
 
-// explain adds to an error that only says that time is over what the library complained about lately.
+// explain adds to an error that only says that time is over what the library complained about lately, and to one about the time what to do.
 func (c *Client) explain(err error) error {
 	c.troubleMu.Lock()
 	defer c.troubleMu.Unlock()
 	var e kafka.Error
+	if errors.As(err, &e) && e.Code() == kafka.ErrInvalidTimestamp {
+		return fmt.Errorf("%w: the clock of this machine, at %s, is ahead of that of the brokers by more than they take (message.timestamp.after.max.ms, an hour by default): set it right, as by NTP", err, time.Now().UTC().Format(time.RFC3339))
+	}
 	timedOut := errors.Is(err, context.DeadlineExceeded) || errors.As(err, &e) && e.IsTimeout()
 	if !timedOut || time.Since(c.troubleAt) > DefaultTimeout {
 		return err

@@ -49,7 +49,7 @@ func OpenConfig(ctx context.Context, o Options) (*ConfigStore, error) {
 		log: o.logger().With("topic", o.Topic), state: newConfigState(), pending: map[string]RestartRequest{},
 		changed: make(chan struct{}, 1), wake: make(chan struct{}, 1), restarts: make(chan RestartRequest), done: make(chan struct{}),
 	}
-	topic, err := openLog(ctx, o, configKind, s.apply)
+	topic, err := openLog(ctx, o, configKind, s.apply, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -39,6 +39,7 @@ type Placement struct {
 type Member struct {
 	ID      string // host:port
 	URL     string // where other workers reach it
+	Group   string // group.id; empty in what older versions tell
 	Version string // of sluice
 	// Process tells two processes apart that have, by mistake or one after the other, the same ID.
 	Process string
@@ -72,6 +73,7 @@ type revokedRecord struct {
 
 type memberRecord struct {
 	URL      string              `json:"url"`
+	Group    string              `json:"group,omitempty"`
 	Version  string              `json:"version"`
 	Process  string              `json:"process"`
 	Plugins  map[string][]string `json:"plugins"`
@@ -143,7 +145,7 @@ func inOrder(tasks map[string][]int) (out []TaskRef) {
 }
 
 func (m Member) value() []byte {
-	return encode(memberRecord{m.URL, m.Version, m.Process, m.Plugins, m.Released, m.Leaving})
+	return encode(memberRecord{m.URL, m.Group, m.Version, m.Process, m.Plugins, m.Released, m.Leaving})
 }
 
 func parseMember(id string, value []byte) (Member, error) {
@@ -154,5 +156,5 @@ func parseMember(id string, value []byte) (Member, error) {
 	if id == "" || r.URL == "" {
 		return Member{}, fmt.Errorf("worker %q has the URL %q", id, r.URL)
 	}
-	return Member{id, r.URL, r.Version, r.Process, r.Plugins, r.Released, r.Leaving}, nil
+	return Member{id, r.URL, r.Group, r.Version, r.Process, r.Plugins, r.Released, r.Leaving}, nil
 }

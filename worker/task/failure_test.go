@@ -128,7 +128,7 @@ func TestPluginFailures(t *testing.T) {
 			began := time.Now()
 			tc.act(f)
 			err := r.wait()
-			if took := time.Since(began); took > 2*time.Second {
+			if took := time.Since(began); took > soon {
 				t.Errorf("it took %s to end", took)
 			}
 			var e *connectors.Error
@@ -166,10 +166,15 @@ func TestHungPluginDoesNotHoldTheStopUp(t *testing.T) {
 			r := start(t, cfg, f)
 			eventually(t, "assignment", func() bool { return len(r.partitions()) == 2 }, r)
 			embeddedtest.Produce(t, b, documents("events", 2, 3000)...)
-			time.Sleep(500 * time.Millisecond)            // into the middle of it
+			// Into the middle of it. What is to hang at the end needs partitions that are open.
+			eventually(t, "the hanging, or open partitions", func() bool {
+				f.mu.Lock()
+				defer f.mu.Unlock()
+				return f.hanging.Load() || !f.hangs["open"] && !f.hangs["send"] && f.openings[1] != nil && f.openings[1].opened && f.openings[2] != nil && f.openings[2].opened
+			}, r)
 			time.AfterFunc(1500*time.Millisecond, f.kill) // as the host does when a task's plugin does not stop
 			took, err := r.stop()
-			if took > 2500*time.Millisecond {
+			if took > soon {
 				t.Errorf("stopping took %s", took)
 			}
 			if err == nil || !strings.Contains(err.Error(), tc.wantErr) || connectors.CodeOf(err) != connectors.CodeRetriable {
@@ -200,6 +205,7 @@ func TestPluginThatDoesNotCloseWhenRevoked(t *testing.T) {
 	f.hangs["close"] = true
 	cfg := config(b, 0, "events")
 	cfg.CloseTimeout = 500 * time.Millisecond
+	cfg.Consumer["session.timeout.ms"] = shortSession // a task without its plugin leaves its place behind
 	r0 := start(t, cfg, f)
 	eventually(t, "assignment", func() bool { return len(r0.partitions()) == 2 }, r0)
 	time.AfterFunc(5*time.Second, f.kill)
@@ -258,8 +264,8 @@ func TestCommitFailures(t *testing.T) {
 			if _, err := r.stop(); err != nil {
 				t.Error(err)
 			}
-			if s.opens[tp("events", 0)] != 1 {
-				t.Errorf("opened %d times", s.opens[tp("events", 0)])
+			if n := s.opened(tp("events", 0)); n != 1 {
+				t.Errorf("opened %d times", n)
 			}
 		})
 	}
@@ -290,12 +296,14 @@ func TestCommitFailures(t *testing.T) {
 		b := embeddedtest.Start(t)
 		embeddedtest.CreateTopic(t, b, "events", 1)
 		embeddedtest.Produce(t, b, documents("events", 1, 10)...)
+		var over atomic.Bool
 		b.Cluster().ControlKey(int16(kmsg.OffsetCommit), func(kmsg.Request) (kmsg.Response, error, bool) {
 			b.Cluster().KeepControl()
-			return nil, nil, true
+			return nil, nil, !over.Load()
 		})
 		cfg := config(b, 0, "events")
-		cfg.CommitTimeout = 100 * time.Millisecond
+		cfg.CommitTimeout, cfg.StopTimeout = 100*time.Millisecond, 2*time.Second // it stops without an answer, too
+		cfg.Consumer["socket.timeout.ms"] = "5000"                               // for as long the client waits in vain
 		r := start(t, cfg, newFakePlugin(t, newStore()))
 		err := r.wait()
 		if connectors.CodeOf(err) != connectors.CodeRetriable || !strings.Contains(err.Error(), "committing offsets: no answer since") {
@@ -304,13 +312,16 @@ func TestCommitFailures(t *testing.T) {
 		if len(r.troubles) == 0 || r.troubles[0] == nil || !strings.Contains(r.troubles[0].Error(), "committing offsets") {
 			t.Errorf("told %v", r.troubles)
 		}
+		over.Store(true) // the client that was left alone ends
 	})
 	t.Run("never granted", func(t *testing.T) {
 		b := embeddedtest.Start(t)
 		embeddedtest.CreateTopic(t, b, "events", 1)
 		embeddedtest.Produce(t, b, documents("events", 1, 10)...)
 		refuseCommits(b, func() *kerr.Error { return kerr.GroupAuthorizationFailed })
-		r := start(t, config(b, 0, "events"), newFakePlugin(t, newStore()))
+		cfg := config(b, 0, "events")
+		cfg.Consumer["session.timeout.ms"] = shortSession
+		r := start(t, cfg, newFakePlugin(t, newStore()))
 		if err := r.wait(); connectors.CodeOf(err) != connectors.CodeUnauthorized {
 			t.Errorf("error %v", err)
 		}
@@ -350,13 +361,13 @@ func TestStopWhileBrokerIsAway(t *testing.T) {
 	s := newStore()
 	cfg := config(b, 0, "events")
 	cfg.CommitInterval, cfg.StopTimeout = time.Hour, 2*time.Second
-	cfg.Consumer["socket.timeout.ms"], cfg.Consumer["reconnect.backoff.max.ms"] = "3000", "500"
+	cfg.Consumer["reconnect.backoff.max.ms"], cfg.Consumer["session.timeout.ms"] = "500", shortSession
 	r := start(t, cfg, newFakePlugin(t, s))
 	eventually(t, "records", func() bool { n, _ := s.total(); return n == 100 }, r)
 	if err := b.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if took, _ := r.stop(); took > 3500*time.Millisecond {
+	if took, _ := r.stop(); took > soon {
 		t.Errorf("stopping took %s", took)
 	}
 	// The client that was left alone ends when its broker is back.

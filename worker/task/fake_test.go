@@ -60,6 +60,18 @@ func (s *store) total() (distinct, duplicates int) {
 	return distinct, duplicates
 }
 
+func (s *store) opened(p connectors.Partition) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.opens[p]
+}
+
+func (s *store) closed(p connectors.Partition) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closes[p]
+}
+
 func (s *store) durableAt(p connectors.Partition) int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -304,8 +316,18 @@ func text(b []byte) string {
 // work takes what the opening has been sent, unless its partition is slow.
 func (f *fakePlugin) work(id uint32) {
 	f.mu.Lock()
+	slow := f.slow[f.openings[id].p]
+	f.mu.Unlock()
+	if !slow {
+		f.take(id)
+	}
+}
+
+// take takes what the opening has been sent so far.
+func (f *fakePlugin) take(id uint32) {
+	f.mu.Lock()
 	o := f.openings[id]
-	if o.closed || f.slow[o.p] {
+	if o.closed {
 		f.mu.Unlock()
 		return
 	}
@@ -333,6 +355,16 @@ func (f *fakePlugin) setSlow(p connectors.Partition, slow bool) {
 	f.mu.Unlock()
 	for _, id := range ids {
 		f.work(id)
+	}
+}
+
+// takeOnce takes what a slow partition has been sent so far, and nothing that comes after it.
+func (f *fakePlugin) takeOnce(p connectors.Partition) {
+	f.mu.Lock()
+	id := f.idOf(p)
+	f.mu.Unlock()
+	if id != 0 {
+		f.take(id)
 	}
 }
 
@@ -448,7 +480,19 @@ type running struct {
 	topics   []string
 }
 
-const group = "connect-test"
+const (
+	group = "connect-test"
+
+	// patience is for what must happen some time.
+	patience = 2 * time.Minute
+
+	// soon is for what must not wait for anything. It is far more than it takes, because the machine may be slow, and less than
+	// what it could wait for by mistake: sessions, StopTimeout, the time-outs of the client.
+	soon = 15 * time.Second
+
+	// shortSession is for tests that wait for its end. Clients and broker share a process: who is not run for so long is expelled.
+	shortSession = "6000"
+)
 
 func config(b *embedded.Broker, id int, topics ...string) Config {
 	return configOf(b.Bootstrap(), id, topics...)
@@ -461,9 +505,10 @@ func configOf(bootstrap string, id int, topics ...string) Config {
 		Consumer: map[string]string{
 			"bootstrap.servers": bootstrap, "group.id": group,
 			"group.instance.id": fmt.Sprintf("sluice-test-%d", id), "client.id": fmt.Sprintf("test-%d", id),
-			"session.timeout.ms": "3000", "heartbeat.interval.ms": "100", "topic.metadata.refresh.interval.ms": "200",
+			"session.timeout.ms": "45000", "heartbeat.interval.ms": "100", "topic.metadata.refresh.interval.ms": "200",
 		},
 		CommitInterval: 50 * time.Millisecond,
+		StopTimeout:    2 * soon,
 	}
 }
 
@@ -490,7 +535,7 @@ func start(t testing.TB, cfg Config, f *fakePlugin) *running {
 		cancel()
 		select {
 		case <-r.done:
-		case <-time.After(30 * time.Second):
+		case <-time.After(patience):
 			t.Error("task does not end")
 		}
 		untilClientsEnd(t)
@@ -504,7 +549,7 @@ func start(t testing.TB, cfg Config, f *fakePlugin) *running {
 func untilClientsEnd(t testing.TB) {
 	t.Helper()
 	stacks := make([]byte, 1<<20)
-	within(t, 90*time.Second, "the end of the clients", func() bool {
+	within(t, patience, "the end of the clients", func() bool {
 		return !bytes.Contains(stacks[:runtime.Stack(stacks, true)], []byte("task.(*run).shutdown.func"))
 	})
 }
@@ -522,7 +567,7 @@ func (r *running) wait() error {
 	select {
 	case <-r.done:
 		return r.err
-	case <-time.After(30 * time.Second):
+	case <-time.After(patience):
 		r.t.Fatal("task does not end")
 		return nil
 	}
@@ -543,15 +588,15 @@ func (r *running) lastTrouble() (e *connectors.Error, any bool) {
 	return nil, false
 }
 
-// eventually waits until ok, at most half a minute; tasks must not end meanwhile.
+// eventually waits until ok, at most for patience; tasks must not end meanwhile.
 func eventually(t testing.TB, what string, ok func() bool, tasks ...*running) {
 	t.Helper()
-	within(t, 30*time.Second, what, ok, tasks...)
+	within(t, patience, what, ok, tasks...)
 }
 
-func within(t testing.TB, patience time.Duration, what string, ok func() bool, tasks ...*running) {
+func within(t testing.TB, limit time.Duration, what string, ok func() bool, tasks ...*running) {
 	t.Helper()
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(limit)
 	for !ok() {
 		for _, r := range tasks {
 			select {

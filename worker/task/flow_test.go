@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -29,15 +30,11 @@ func TestSlowPartitionDelaysNoOther(t *testing.T) {
 	r := start(t, cfg, f)
 	eventually(t, "assignment", func() bool { return len(r.partitions()) == 3 }, r)
 	embeddedtest.Produce(t, b, documents("events", 3, 5000)...)
-	began := time.Now()
-	eventually(t, "the fast partitions", func() bool {
+	within(t, 2*soon, "the fast partitions", func() bool {
 		n1, _ := s.count(tp("events", 1))
 		n2, _ := s.count(tp("events", 2))
 		return n1 == 5000 && n2 == 5000
 	}, r)
-	if took := time.Since(began); took > 5*time.Second {
-		t.Errorf("the fast partitions took %s", took)
-	}
 	if n, _ := s.count(tp("events", 0)); n != 0 {
 		t.Fatalf("%d records of the slow partition were taken", n)
 	}
@@ -89,8 +86,7 @@ func TestSlowSinkFetchesOnce(t *testing.T) {
 	for range steps {
 		eventually(t, "credit to be used up", func() bool { f.mu.Lock(); defer f.mu.Unlock(); return f.underWay > cfg.CreditBytes/2 }, r)
 		time.Sleep(holdMost + holdMost/4) // longer than a partition may keep others waiting: this is what is tested
-		f.setSlow(tp("events", 0), false)
-		f.setSlow(tp("events", 0), true)
+		f.takeOnce(tp("events", 0))
 	}
 	f.setSlow(tp("events", 0), false)
 	eventually(t, "all records", func() bool { stored, _ := s.total(); return stored == n }, r)
@@ -111,16 +107,16 @@ func TestAllPartitionsSlowKeepsMembership(t *testing.T) {
 	f.slow[tp("events", 0)], f.slow[tp("events", 1)] = true, true
 	cfg := config(b, 0, "events")
 	cfg.CreditBytes, cfg.BatchBytes = 40<<10, 8<<10
-	cfg.Consumer["max.poll.interval.ms"] = "3000" // the shortest that session.timeout.ms allows
+	cfg.Consumer["max.poll.interval.ms"], cfg.Consumer["session.timeout.ms"] = shortSession, shortSession // no shorter than the other
 	r := start(t, cfg, f)
 	f2 := newFakePlugin(t, s)
 	eventually(t, "credit to be used up", func() bool { f.mu.Lock(); defer f.mu.Unlock(); return f.underWay > cfg.CreditBytes/2 }, r)
-	time.Sleep(4 * time.Second) // longer than max.poll.interval.ms: this is what is tested
+	time.Sleep(7 * time.Second) // longer than max.poll.interval.ms: this is what is tested
 	if trouble, any := r.lastTrouble(); any {
 		t.Errorf("trouble %v", trouble)
 	}
-	if s.opens[tp("events", 0)] != 1 || s.opens[tp("events", 1)] != 1 {
-		t.Errorf("partitions were opened %v", s.opens)
+	if n0, n1 := s.opened(tp("events", 0)), s.opened(tp("events", 1)); n0 != 1 || n1 != 1 {
+		t.Errorf("partitions were opened %d and %d times", n0, n1)
 	}
 	// It takes part in a rebalance too.
 	r2 := start(t, config(b, 1, "events"), f2)
@@ -176,33 +172,21 @@ func TestModeratelySlowPartition(t *testing.T) {
 	cfg.CreditBytes, cfg.BatchBytes = 64<<10, 8<<10
 	r := start(t, cfg, f)
 	eventually(t, "assignment", func() bool { return len(r.partitions()) == 2 }, r)
-	stop, stopped := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(stopped)
-		tick := time.NewTicker(50 * time.Millisecond)
-		defer tick.Stop()
-		for {
-			select {
-			case <-tick.C:
-				f.setSlow(tp("events", 0), false)
-				f.setSlow(tp("events", 0), true)
-			case <-stop:
-				return
-			}
-		}
-	}()
 	embeddedtest.Produce(t, b, documents("events", 2, 20000)...)
-	began := time.Now()
-	eventually(t, "the fast partition", func() bool { n, _ := s.count(tp("events", 1)); return n == 20000 }, r)
-	fast := time.Since(began)
+	// It takes its share, 32 kB of 2.7 MB, fifty times while the other goes all its way. Were the other to wait for it, neither would go on.
+	taken := 0
+	eventually(t, "the fast partition", func() bool {
+		n, _ := s.count(tp("events", 1))
+		for ; taken < n/400; taken++ {
+			f.takeOnce(tp("events", 0))
+		}
+		return n == 20000
+	}, r)
 	if n, _ := s.count(tp("events", 0)); n >= 20000 {
 		t.Errorf("the slow partition was as fast")
 	}
-	close(stop)
-	<-stopped
 	f.setSlow(tp("events", 0), false)
 	eventually(t, "the slow partition", func() bool { n, _ := s.count(tp("events", 0)); return n == 20000 }, r)
-	t.Logf("fast partition took %s, all took %s", fast, time.Since(began))
 	if _, err := r.stop(); err != nil {
 		t.Fatal(err)
 	}
@@ -243,15 +227,11 @@ func TestTrickleIsSentAtOnce(t *testing.T) {
 	s := newStore()
 	f := newFakePlugin(t, s)
 	cfg := config(b, 0, "events")
-	cfg.Linger = 10 * time.Second // would be seen
+	cfg.Linger = time.Hour // would be seen
 	r := start(t, cfg, f)
 	eventually(t, "assignment", func() bool { return len(r.partitions()) == 1 }, r)
 	embeddedtest.Produce(t, b, documents("events", 1, 1)...)
-	began := time.Now()
-	eventually(t, "a record", func() bool { n, _ := s.total(); return n == 1 }, r)
-	if took := time.Since(began); took > 2*time.Second {
-		t.Errorf("a single record took %s", took)
-	}
+	within(t, soon, "a record", func() bool { n, _ := s.total(); return n == 1 }, r)
 }
 
 func TestPauseAndResume(t *testing.T) {
@@ -259,11 +239,14 @@ func TestPauseAndResume(t *testing.T) {
 	embeddedtest.CreateTopic(t, b, "events", 2)
 	s := newStore()
 	f := newFakePlugin(t, s)
-	r := start(t, config(b, 0, "events"), f)
+	cfg := config(b, 0, "events")
+	var paused atomic.Bool
+	cfg.OnPaused = paused.Store
+	r := start(t, cfg, f)
 	embeddedtest.Produce(t, b, documents("events", 2, 100)...)
 	eventually(t, "records", func() bool { n, _ := s.total(); return n == 200 }, r)
 	r.task.SetPaused(true)
-	time.Sleep(300 * time.Millisecond) // it takes effect within one poll
+	within(t, soon, "the pause", paused.Load, r)
 	embeddedtest.Produce(t, b, documents("events", 2, 100)...)
 	embeddedtest.AddPartitions(t, b, "events", 3)
 	embeddedtest.Produce(t, b, embeddedtest.Values("events", 2, `"new"`)...)
@@ -274,8 +257,8 @@ func TestPauseAndResume(t *testing.T) {
 	}
 	r.task.SetPaused(false)
 	eventually(t, "the rest", func() bool { n, _ := s.total(); return n == 401 }, r)
-	if s.opens[tp("events", 0)] != 1 {
-		t.Errorf("partition 0 was opened %d times", s.opens[tp("events", 0)])
+	if n := s.opened(tp("events", 0)); n != 1 {
+		t.Errorf("partition 0 was opened %d times", n)
 	}
 	if _, d := s.total(); d != 0 {
 		t.Errorf("%d duplicates", d)

@@ -18,11 +18,10 @@ func TestLeaveAtAnyTime(t *testing.T) {
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
 	cfg := config(b, 0, "events")
-	cfg.Consumer["session.timeout.ms"] = "45000"
 	stays := start(t, cfg, newFakePlugin(t, newStore()))
+	eventually(t, "the task that stays", func() bool { return len(stays.partitions()) == 4 }, stays)
 	for round := range 20 {
 		cfg := config(b, 1, "events")
-		cfg.Consumer["session.timeout.ms"] = "45000"
 		cfg.Consumer["group.instance.id"] = fmt.Sprintf("guest-%d", round)
 		goes := start(t, cfg, newFakePlugin(t, newStore()))
 		after := time.Duration(random.Int64N(int64(500 * time.Millisecond)))

@@ -30,7 +30,7 @@ func TestRecordsFlowAndAreCommitted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if took > 3*time.Second {
+	if took > soon {
 		t.Errorf("stopping took %s", took)
 	}
 	if _, d := s.total(); d != 0 {

@@ -336,6 +336,36 @@ func TestAvroMapEntries(t *testing.T) {
 	}
 }
 
+// Maps with optional texts for keys are lists of entries, as AvroData has them, or maps where they are let be.
+func TestOptionalMapKeys(t *testing.T) {
+	const schema = `{"type":"struct","fields":[{"field":"m","type":"array","items":{"type":"map","keys":{"type":"string","optional":true},"values":{"type":"int32"}}}]}`
+	for optional, want := range map[bool]string{false: "array", true: "map"} {
+		for _, class := range []string{Avro, Parquet} {
+			f, err := New(Options{Class: class, Payload: connectors.PayloadJSON, OptionalKeys: optional})
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := f.NewSchemas()
+			if p := s.plan([]byte(schema)); p.err != nil || class == Avro && p.avro.parsed.Root().Fields[0].Type.Items.Type != want {
+				t.Errorf("%s, optional keys %v: %v", class, optional, p.err)
+			}
+			file := f.NewFile(s)
+			for value, refused := range map[string]bool{`{"m":[[["a",1],["b",2]]]}`: false, `{"m":[[[null,1]]]}`: optional} {
+				b := batch(schema, value)
+				if _, err := s.Check(b, 0); err != nil {
+					t.Fatal(err)
+				}
+				if err := file.Append(b, 0); (err != nil) != refused {
+					t.Errorf("%s, optional keys %v, %s: %v", class, optional, value, err)
+				}
+			}
+			if _, err := file.Finish(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
 // A record that does not fit leaves the file as it was.
 func TestAvroRefuses(t *testing.T) {
 	const schema = `{"type":"struct","optional":false,"fields":[{"type":"int8","optional":false,"field":"i"},{"type":"string","optional":true,"field":"s"},

@@ -32,6 +32,7 @@ type Options struct {
 	Compatibility string // one of Compatibilities; empty for NONE; of JSON and String too
 	NoMetadata    bool   // leaves out of Avro schemas what only Kafka Connect understands
 	PlainEnums    bool   // writes enums that came from Avro as strings
+	OptionalKeys  bool   // lets the keys of maps be texts although they are optional
 	Cache         int    // how many schemas each output keeps ready; 0 for 1000
 }
 
@@ -44,6 +45,7 @@ type Format struct {
 	infers        bool    // values without a schema need one
 	plain         *schema // what values without a schema have, where nothing is to be inferred
 	cache         int
+	optionalKeys  bool              // those of maps count as required
 	prepare       func(*plan) error // makes what files of a schema need
 	newBody       func(*Schemas) body
 	shows         bool // files show their schema
@@ -57,7 +59,7 @@ func New(o Options) (*Format, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &Format{payload: o.Payload, compatibility: c, cache: o.Cache, prepare: func(*plan) error { return nil }}
+	f := &Format{payload: o.Payload, compatibility: c, cache: o.Cache, optionalKeys: o.OptionalKeys, prepare: func(*plan) error { return nil }}
 	if f.cache <= 0 {
 		f.cache = 1000
 	}

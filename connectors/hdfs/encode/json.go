@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"iter"
 	"strconv"
-	"unicode/utf16"
-	"unicode/utf8"
 	"unsafe"
+
+	"github.com/sluice-connect/sluice/connectors/jsontext"
 )
 
 // token is what a node of a document is.
@@ -199,10 +199,8 @@ func (d *document) escape(i int) (int, error) {
 	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
 		return 2, nil
 	case 'u':
-		for k := i + 2; k < i+6; k++ {
-			if k >= len(d.src) || unhex(d.src[k]) < 0 {
-				return 0, d.wrong(k)
-			}
+		if _, ok := jsontext.Hex4(d.src[i:]); !ok {
+			return 0, d.wrong(i + 1)
 		}
 		return 6, nil
 	default:
@@ -261,7 +259,7 @@ func (d *document) string(n int) []byte {
 		return s
 	}
 	start := len(d.scratch)
-	d.scratch = appendUnescaped(d.scratch, s)
+	d.scratch = jsontext.AppendUnescaped(d.scratch, s)
 	return d.scratch[start:len(d.scratch):len(d.scratch)]
 }
 
@@ -307,64 +305,6 @@ func clip(s []byte) string {
 		return string(s[:most]) + "…"
 	}
 	return string(s)
-}
-
-func unhex(c byte) rune {
-	switch {
-	case c >= '0' && c <= '9':
-		return rune(c - '0')
-	case c >= 'a' && c <= 'f':
-		return rune(c - 'a' + 10)
-	case c >= 'A' && c <= 'F':
-		return rune(c - 'A' + 10)
-	default:
-		return -1
-	}
-}
-
-// appendUnescaped adds a text without its backslashes. A half of a surrogate pair becomes the replacement character.
-func appendUnescaped(buf, s []byte) []byte {
-	for i := 0; i < len(s); {
-		if s[i] != '\\' {
-			buf = append(buf, s[i])
-			i++
-			continue
-		}
-		switch c := s[i+1]; c {
-		case 'u':
-			r := unhex4(s[i+2:])
-			i += 6
-			if utf16.IsSurrogate(r) {
-				low := rune(-1)
-				if i+6 <= len(s) && s[i] == '\\' && s[i+1] == 'u' {
-					low = unhex4(s[i+2:])
-				}
-				if r = utf16.DecodeRune(r, low); r != utf8.RuneError {
-					i += 6
-				}
-			}
-			buf = utf8.AppendRune(buf, r)
-			continue
-		case 'b':
-			buf = append(buf, '\b')
-		case 'f':
-			buf = append(buf, '\f')
-		case 'n':
-			buf = append(buf, '\n')
-		case 'r':
-			buf = append(buf, '\r')
-		case 't':
-			buf = append(buf, '\t')
-		default:
-			buf = append(buf, c)
-		}
-		i += 2
-	}
-	return buf
-}
-
-func unhex4(s []byte) rune {
-	return unhex(s[0])<<12 | unhex(s[1])<<8 | unhex(s[2])<<4 | unhex(s[3])
 }
 
 // unsafeString lets functions that want a string look at bytes, without a copy. They must not keep it.

@@ -88,6 +88,21 @@ func (s *schema) decimal() (scale int, ok bool) {
 // textKeys says whether the keys of a map are texts, so that a JSON object can hold it.
 func (s *schema) textKeys() bool { return s.key.kind == stringKind }
 
+// requireKeys makes the optional texts that are keys of maps required, at all depths: such a map is one to Avro, too.
+func (s *schema) requireKeys() {
+	if s == nil {
+		return
+	}
+	if s.kind == mapKind && s.textKeys() {
+		s.key.optional = false
+	}
+	s.key.requireKeys()
+	s.value.requireKeys()
+	for _, f := range s.fields {
+		f.requireKeys()
+	}
+}
+
 // parseSchema reads the JSON form that Kafka Connect's JsonConverter gives schemas.
 func parseSchema(src []byte) (*schema, error) {
 	var d document

@@ -70,6 +70,9 @@ func (s *Schemas) plan(src []byte) *plan {
 	switch {
 	case len(src) > 0:
 		p.schema, p.err = parseSchema(src)
+		if s.format.optionalKeys {
+			p.schema.requireKeys()
+		}
 	case s.format.plain != nil:
 		p.schema = s.format.plain
 	}

@@ -3,8 +3,10 @@
 //
 // # Invariants
 //
-//  1. Types are those that Confluent's sink gives to its tables. Names are quoted, and never end the quotes.
+//  1. Types are those with which Hive reads what the format has in its files. Names are quoted, and never end the quotes.
 //  2. What is not known is said in a comment, and the statement is not valid before somebody has written it.
+//  3. Hive takes every column: since 1.2 it refuses names with a dot or a colon. A folder whose name has one, like that of a
+//     nested field, or has no name=, is one that Hive does not find by itself; it is added with its location.
 //
 // # Neighbours
 //
@@ -15,7 +17,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
+)
+
+// The formats whose files have columns.
+const (
+	avroFormat    = "AvroFormat"
+	parquetFormat = "ParquetFormat"
+	jsonFormat    = "JsonFormat"
 )
 
 // Table is what there is to say of one.
@@ -25,7 +35,7 @@ type Table struct {
 	Topic    string
 	Location string   // URL of the topic's folder
 	Format   string   // AvroFormat, ParquetFormat, JsonFormat, StringFormat, ByteArrayFormat
-	Columns  []string // of the partitions, in the order of the folders
+	Folders  []string // what stands before the equals signs in the names of the folders, in their order; "" where there is none
 	Schema   []byte   // of the values, in the form of Kafka Connect's JsonConverter; nil where it is not known
 }
 
@@ -45,47 +55,101 @@ func (t Table) Statements() string {
 		full = quote(t.Database) + "." + full
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "CREATE EXTERNAL TABLE IF NOT EXISTS %s (%s)\n", full, t.columns())
-	if len(t.Columns) > 0 {
-		quoted := make([]string, len(t.Columns))
-		for i, c := range t.Columns {
+	partitions, found := t.partitions()
+	fmt.Fprintf(&b, "CREATE EXTERNAL TABLE IF NOT EXISTS %s (%s)\n", full, t.columns(partitions))
+	if len(partitions) > 0 {
+		quoted := make([]string, len(partitions))
+		for i, c := range partitions {
 			quoted[i] = quote(c) + " string"
 		}
 		fmt.Fprintf(&b, "PARTITIONED BY (%s)\n", strings.Join(quoted, ", "))
 	}
 	switch t.Format {
-	case "AvroFormat":
+	case avroFormat:
 		b.WriteString("STORED AS AVRO\n")
-	case "ParquetFormat":
+	case parquetFormat:
 		b.WriteString("STORED AS PARQUET\n")
-	case "JsonFormat":
+	case jsonFormat:
 		b.WriteString("ROW FORMAT SERDE 'org.apache.hive.hcatalog.data.JsonSerDe'\nSTORED AS TEXTFILE\n")
 	default:
 		b.WriteString("STORED AS TEXTFILE\n")
 	}
 	fmt.Fprintf(&b, "LOCATION %s;\n", text(t.Location))
-	if len(t.Columns) > 0 {
+	switch {
+	case len(partitions) == 0:
+	case found:
 		fmt.Fprintf(&b, "MSCK REPAIR TABLE %s;\n", full)
+	default:
+		fmt.Fprintf(&b, "-- for each folder: %s\n", t.addition(full, partitions))
 	}
 	return b.String()
 }
 
-func (t Table) columns() string {
+// partitions are the columns of the partitions. found tells whether Hive finds the folders by their names.
+func (t Table) partitions() (columns []string, found bool) {
+	taken := map[string]bool{}
+	for _, f := range t.schema().Fields {
+		taken[strings.ToLower(f.Field)] = true
+	}
+	for _, folder := range t.Folders {
+		taken[strings.ToLower(folder)] = true
+	}
+	found = true
+	for i, folder := range t.Folders {
+		column := folder
+		if folder == "" {
+			column = "level_" + strconv.Itoa(i+1)
+		}
+		column = strings.NewReplacer(".", "_", ":", "_").Replace(column)
+		if column != folder {
+			found = false
+			for taken[strings.ToLower(column)] {
+				column += "_"
+			}
+			taken[strings.ToLower(column)] = true
+		}
+		columns = append(columns, column)
+	}
+	return columns, found
+}
+
+// addition is the form of the statement that adds a folder.
+func (t Table) addition(full string, partitions []string) string {
+	values, dirs := make([]string, len(partitions)), make([]string, len(partitions))
+	for i, column := range partitions {
+		value := "<" + column + ">"
+		values[i], dirs[i] = quote(column)+"='"+value+"'", value
+		if t.Folders[i] != "" {
+			dirs[i] = t.Folders[i] + "=" + value
+		}
+	}
+	return fmt.Sprintf("ALTER TABLE %s ADD IF NOT EXISTS PARTITION (%s) LOCATION %s;", full, strings.Join(values, ", "), text(t.Location+"/"+strings.Join(dirs, "/")))
+}
+
+// schema of the values; an empty one where it is not known.
+func (t Table) schema() (s schema) {
+	if json.Unmarshal(t.Schema, &s) != nil {
+		return schema{}
+	}
+	return s
+}
+
+func (t Table) columns(partitions []string) string {
 	switch t.Format {
 	case "StringFormat", "ByteArrayFormat":
 		return "`value` string"
 	}
-	var s schema
-	if len(t.Schema) == 0 || json.Unmarshal(t.Schema, &s) != nil {
+	s := t.schema()
+	if s.Type == "" {
 		return "/* the fields of the records and their types */"
 	}
 	if s.Type != "struct" {
-		return "`value` " + s.hive()
+		return "`value` " + s.hive(t.Format)
 	}
 	fields := make([]string, 0, len(s.Fields))
 	for _, f := range s.Fields {
-		if !contains(t.Columns, f.Field) { // a column of a partition hides the field of the same name
-			fields = append(fields, quote(f.Field)+" "+f.hive())
+		if !contains(partitions, f.Field) { // a column of a partition hides the field of the same name
+			fields = append(fields, quote(f.Field)+" "+f.hive(t.Format))
 		}
 	}
 	return strings.Join(fields, ", ")
@@ -117,39 +181,55 @@ var plain = map[string]string{
 	"float32": "float", "float64": "double", "boolean": "boolean", "string": "string", "bytes": "binary",
 }
 
-// hive gives the type of a column.
-func (s *schema) hive() string {
+// logical are the types of what Kafka Connect gives a meaning, where Hive does not read the plain one. In JSON a decimal is a
+// text or a number, and times are numbers. Hive before version 4 reads no Parquet times of 8 bytes but as numbers.
+func (s *schema) logical(format string) string {
 	switch s.Name {
 	case "org.apache.kafka.connect.data.Decimal":
+		if format == jsonFormat {
+			return "string"
+		}
 		return "decimal(38," + digits(s.Parameters["scale"]) + ")"
 	case "org.apache.kafka.connect.data.Date":
-		return "date"
+		if format != jsonFormat {
+			return "date"
+		}
 	case "org.apache.kafka.connect.data.Timestamp":
-		return "timestamp"
+		if format == avroFormat {
+			return "timestamp"
+		}
+	}
+	return ""
+}
+
+// hive gives the type of a column.
+func (s *schema) hive(format string) string {
+	if s == nil {
+		return "string"
+	}
+	if l := s.logical(format); l != "" {
+		return l
 	}
 	switch s.Type {
 	case "array":
-		return "array<" + s.Items.orString() + ">"
+		return "array<" + s.Items.hive(format) + ">"
 	case "map":
-		return "map<" + s.Keys.orString() + "," + s.Values.orString() + ">"
+		return "map<" + s.Keys.hive(format) + "," + s.Values.hive(format) + ">"
 	case "struct":
 		fields := make([]string, len(s.Fields))
 		for i, f := range s.Fields {
-			fields[i] = quote(f.Field) + ":" + f.hive()
+			fields[i] = quote(f.Field) + ":" + f.hive(format)
 		}
 		return "struct<" + strings.Join(fields, ",") + ">"
+	case "bytes":
+		if format == jsonFormat { // in base64
+			return "string"
+		}
 	}
 	if p, ok := plain[s.Type]; ok {
 		return p
 	}
 	return "string"
-}
-
-func (s *schema) orString() string {
-	if s == nil {
-		return "string"
-	}
-	return s.hive()
 }
 
 // digits keeps a number from being anything else.
@@ -165,13 +245,14 @@ func digits(s string) string {
 	return s
 }
 
-// TimeColumns are those of a time-based partitioner's path.format, like 'year'=YYYY/'month'=MM.
-func TimeColumns(pathFormat string) (columns []string) {
-	for part := range strings.SplitSeq(pathFormat, "/") {
-		name := strings.SplitN(strings.NewReplacer("'", "").Replace(part), "=", 2)
-		if len(name) == 2 {
-			columns = append(columns, strings.TrimSpace(name[0]))
+// TimeFolders are those of a time-based partitioner's path.format, like 'year'=YYYY/'month'=MM.
+func TimeFolders(pathFormat string) (folders []string) {
+	for part := range strings.SplitSeq(strings.Trim(pathFormat, "/"), "/") {
+		name, _, ok := strings.Cut(strings.ReplaceAll(part, "'", ""), "=")
+		if !ok {
+			name = ""
 		}
+		folders = append(folders, strings.TrimSpace(name))
 	}
-	return columns
+	return folders
 }

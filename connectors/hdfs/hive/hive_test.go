@@ -21,7 +21,7 @@ func TestStatements(t *testing.T) {
 			"Avro by a field",
 			Table{
 				Database: "default", Name: "${topic}", Topic: "my.topic-1", Location: "hdfs://nn:8020/topics/my.topic-1", Format: "AvroFormat",
-				Columns: []string{"colour"}, Schema: []byte(fields),
+				Folders: []string{"colour"}, Schema: []byte(fields),
 			},
 			"CREATE EXTERNAL TABLE IF NOT EXISTS `default`.`my_topic_1` (`id` int, `it``s` string, `price` decimal(38,2), `at` timestamp, `day` date, " +
 				"`list` array<double>, `map` map<string,float>, `inner` struct<`yes`:boolean,`small`:tinyint>)\n" +
@@ -35,8 +35,31 @@ func TestStatements(t *testing.T) {
 		},
 		{
 			"text",
-			Table{Name: "logs_${topic}", Topic: "x", Location: "hdfs://nn/x", Format: "StringFormat", Columns: []string{"partition"}},
+			Table{Name: "logs_${topic}", Topic: "x", Location: "hdfs://nn/x", Format: "StringFormat", Folders: []string{"partition"}},
 			"CREATE EXTERNAL TABLE IF NOT EXISTS `logs_x` (`value` string)\nPARTITIONED BY (`partition` string)\nSTORED AS TEXTFILE\nLOCATION 'hdfs://nn/x';\nMSCK REPAIR TABLE `logs_x`;\n",
+		},
+		{
+			"JSON by nested fields",
+			Table{
+				Name: "t", Location: "hdfs://nn/t", Format: "JsonFormat", Folders: []string{"user.id", "user:kind", "colour"},
+				Schema: []byte(`{"type":"struct","fields":[{"type":"string","field":"user_id"},{"type":"bytes","field":"raw"},{"type":"string","field":"colour"},
+					{"type":"int64","name":"org.apache.kafka.connect.data.Timestamp","field":"at"},{"type":"bytes","name":"org.apache.kafka.connect.data.Decimal","field":"price"},
+					{"type":"int32","name":"org.apache.kafka.connect.data.Date","field":"day"},{"type":"struct","fields":[{"type":"int32","field":"id"}],"field":"user"}]}`),
+			},
+			"CREATE EXTERNAL TABLE IF NOT EXISTS `t` (`user_id` string, `raw` string, `at` bigint, `price` string, `day` int, `user` struct<`id`:int>)\n" +
+				"PARTITIONED BY (`user_id_` string, `user_kind` string, `colour` string)\n" +
+				"ROW FORMAT SERDE 'org.apache.hive.hcatalog.data.JsonSerDe'\nSTORED AS TEXTFILE\nLOCATION 'hdfs://nn/t';\n" +
+				"-- for each folder: ALTER TABLE `t` ADD IF NOT EXISTS PARTITION (`user_id_`='<user_id_>', `user_kind`='<user_kind>', `colour`='<colour>') " +
+				"LOCATION 'hdfs://nn/t/user.id=<user_id_>/user:kind=<user_kind>/colour=<colour>';\n",
+		},
+		{
+			"Parquet by times without names",
+			Table{
+				Name: "t", Location: "l", Format: "ParquetFormat", Folders: []string{"", "month"},
+				Schema: []byte(`{"type":"struct","fields":[{"type":"int64","name":"org.apache.kafka.connect.data.Timestamp","field":"at"},{"type":"int32","name":"org.apache.kafka.connect.data.Date","field":"day"}]}`),
+			},
+			"CREATE EXTERNAL TABLE IF NOT EXISTS `t` (`at` bigint, `day` date)\nPARTITIONED BY (`level_1` string, `month` string)\nSTORED AS PARQUET\nLOCATION 'l';\n" +
+				"-- for each folder: ALTER TABLE `t` ADD IF NOT EXISTS PARTITION (`level_1`='<level_1>', `month`='<month>') LOCATION 'l/<level_1>/month=<month>';\n",
 		},
 		{
 			"Parquet of a number, of a strange scale",
@@ -55,14 +78,14 @@ func TestStatements(t *testing.T) {
 	}
 }
 
-func TestTimeColumns(t *testing.T) {
+func TestTimeFolders(t *testing.T) {
 	for format, want := range map[string][]string{
 		"'year'=YYYY/'month'=MM/'day'=dd/'hour'=HH": {"year", "month", "day", "hour"},
 		"'dt='YYYY-MM-dd": {"dt"},
-		"YYYY/MM":         nil,
-		"":                nil,
+		"YYYY/MM":         {"", ""},
+		"/'y'=YYYY/MM/":   {"y", ""},
 	} {
-		if got := TimeColumns(format); !slices.Equal(got, want) {
+		if got := TimeFolders(format); !slices.Equal(got, want) {
 			t.Errorf("%s: %q, want %q", format, got, want)
 		}
 	}

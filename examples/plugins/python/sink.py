@@ -152,8 +152,8 @@ def end_with_the_worker():
     until = None  # of the lease: a worker that is paused gives no other, and then its tasks may be somebody else's
     lease = b""
     try:
-        while until is None or time.time() < until:
-            ready, _, _ = select.select([LIFELINE], [], [], None if until is None else max(until - time.time(), 0))
+        while until is None or time.monotonic() < until:
+            ready, _, _ = select.select([LIFELINE], [], [], None if until is None else max(until - time.monotonic(), 0))
             if not ready:
                 continue
             read = os.read(LIFELINE, 8 - len(lease))
@@ -161,7 +161,8 @@ def end_with_the_worker():
                 break
             lease += read
             if len(lease) == 8:
-                until, lease = int.from_bytes(lease, "big") / 1000, b""
+                left = int.from_bytes(lease, "big") / 1000 - time.time()
+                until, lease = time.monotonic() + left, b""
     except OSError:
         return  # started by hand, or by a worker without a lifeline
     os._exit(0)

@@ -29,6 +29,24 @@ alive() {
   process_stat "$pid" && [ "$process_start" = "$start" ] && [[ $process_state != [ZX] ]]
 }
 
+# dying PART: its first thread has ended, but not all others, which may listen on its ports yet.
+dying() {
+  local start threads
+  { read -r pid start _ <"$STACK_DIR/pid/$1"; } 2>/dev/null || return 1
+  process_stat "$pid" && [ "$process_start" = "$start" ] || return 1
+  threads=("/proc/$pid/task/"*)
+  ((${#threads[@]} > 1))
+}
+
+# stopped PART waits until all threads of a part that was paused stand still: one of them tells the others, and does so when it runs.
+stopped() {
+  local end=$(($(now_ms) + STACK_TIMEOUT * 1000))
+  while alive "$1" && [ -n "$(sed 's/^.*) //; /^[TtZX]/d' "/proc/$pid/task/"*/stat 2>/dev/null || true)" ]; do
+    (($(now_ms) < end)) || die "$1 does not stand still"
+    sleep 0.05
+  done
+}
+
 state_of() {
   if alive "$1"; then
     if [ "$process_state" = T ]; then echo paused; else echo running; fi
@@ -133,11 +151,11 @@ part_address() { local variable port; read -r variable port <<<"$(call ports "$1
 
 signal_part() { alive "$1" || return 0; kill -"$2" "$pid" 2>/dev/null || true; } # PART SIGNAL
 
-# gone PART… waits until none of them is alive; fails after the given milliseconds.
+# gone PART… waits until nothing is left of any; fails after the given milliseconds.
 gone() { # MILLISECONDS PART…
   local part end=$(($(now_ms) + $1)); shift
   for part in "$@"; do
-    while alive "$part"; do
+    while alive "$part" || dying "$part"; do
       (($(now_ms) < end)) || return 1
       sleep 0.05
     done

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -15,7 +16,7 @@ import (
 	"github.com/sluice-connect/sluice/worker/embedded"
 )
 
-const patience = 10 * time.Second
+const patience = 2 * time.Minute
 
 // Start starts a broker that is closed when the test ends. Options change its configuration; without any it is one broker
 // in memory that accepts short session timeouts.
@@ -26,6 +27,10 @@ func Start(t testing.TB, options ...func(*embedded.Config)) *embedded.Broker {
 		o(&cfg)
 	}
 	b, err := embedded.Start(cfg)
+	// A client that asks for a broker that is away may have its port for a moment, as the port that it asks from.
+	for deadline := time.Now().Add(patience); errors.Is(err, syscall.EADDRINUSE) && time.Now().Before(deadline); b, err = embedded.Start(cfg) {
+		time.Sleep(10 * time.Millisecond)
+	}
 	if err != nil {
 		t.Fatalf("starting embedded broker: %v", err)
 	}
@@ -81,7 +86,7 @@ func Values(topic string, partition int32, values ...string) []Record {
 // Produce appends records to their partitions, in order, and returns when all are acknowledged.
 func Produce(t testing.TB, b *embedded.Broker, records ...Record) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 6*patience)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	cl := client(t, b, kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	defer cl.Close()

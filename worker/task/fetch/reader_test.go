@@ -9,15 +9,14 @@ import (
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"go.uber.org/goleak"
 
 	"github.com/sluice-connect/sluice/worker/embedded"
 	"github.com/sluice-connect/sluice/worker/embedded/embeddedtest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { embeddedtest.Main(m) }
 
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // open makes a reader of all partitions of a topic, from their beginning.
 func open(t *testing.T, b *embedded.Broker, topic string, partitions int) (*kafka.Consumer, *Reader) {
