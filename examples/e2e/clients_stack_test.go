@@ -49,7 +49,7 @@ func pythonPrograms(t *testing.T) string {
 	venv := filepath.Join(t.TempDir(), "venv")
 	for _, args := range [][]string{
 		{"python3", "-m", "venv", venv},
-		{filepath.Join(venv, "bin", "pip"), "install", "--quiet", "--disable-pip-version-check", "-r", "testdata/requirements.txt"},
+		{filepath.Join(venv, "bin", "pip"), "install", "--quiet", "--disable-pip-version-check", "--retries", "10", "--timeout", "60", "-r", "testdata/requirements.txt"},
 	} {
 		if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
 			t.Fatalf("%s: %v\n%s", strings.Join(args, " "), err, out)

@@ -27,9 +27,7 @@ func TestHungPluginHangsNoOtherRequest(t *testing.T) {
 	p.create("hung", 1, sink("hung"))
 	pid := p.worker.child("file")
 	p.create("well", 1, sink("well"))
-	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	freeze(t, pid)
 	t.Cleanup(func() { _ = syscall.Kill(pid, syscall.SIGCONT) }) // gone by now, unless the test failed
 	send(t, p.page, names("hung", 30))                           // and now it holds records that it does not write
 

@@ -224,6 +224,24 @@ func (p *process) family() (pids []int) {
 	return pids
 }
 
+// freeze pauses a process, and returns when it stands still: one of its threads tells the others, and does so when it runs.
+func freeze(t testing.TB, pid int) {
+	t.Helper()
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, patience, "the process to stand still", func() error {
+		threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+		for _, f := range threads {
+			b, _ := os.ReadFile(f) // one that has just ended says nothing
+			if _, state, _ := strings.Cut(string(b), ") "); state != "" && state[0] != 'T' {
+				return fmt.Errorf("a thread is in state %c", state[0])
+			}
+		}
+		return nil
+	})
+}
+
 // rss is the resident memory of a process in bytes.
 func rss(pid int) int64 {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))

@@ -42,7 +42,7 @@ func Python(t testing.TB, packages ...string) string {
 	}
 	for _, args := range [][]string{
 		{"python3", "-m", "venv", "--clear", dir},
-		append([]string{interpreter, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"}, packages...),
+		append([]string{interpreter, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--retries", "10", "--timeout", "60"}, packages...),
 	} {
 		if out, err := exec.CommandContext(t.Context(), args[0], args[1:]...).CombinedOutput(); err != nil {
 			t.Fatalf("%s: %v\n%s", strings.Join(args, " "), err, out)

@@ -38,6 +38,15 @@ dying() {
   ((${#threads[@]} > 1))
 }
 
+# stopped PART waits until all threads of a part that was paused stand still: one of them tells the others, and does so when it runs.
+stopped() {
+  local end=$(($(now_ms) + STACK_TIMEOUT * 1000))
+  while alive "$1" && [ -n "$(sed 's/^.*) //; /^[TtZX]/d' "/proc/$pid/task/"*/stat 2>/dev/null || true)" ]; do
+    (($(now_ms) < end)) || die "$1 does not stand still"
+    sleep 0.05
+  done
+}
+
 state_of() {
   if alive "$1"; then
     if [ "$process_state" = T ]; then echo paused; else echo running; fi
