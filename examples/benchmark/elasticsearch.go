@@ -29,9 +29,10 @@ const indexBody = `{"settings":{"number_of_shards":1,"number_of_replicas":0,"ref
 // indexed is one round of one side.
 type indexed struct {
 	rate   float64 // documents/s from the first to the last
-	cpu    float64 // CPU seconds of the worker and its plugin per million
+	cpu    float64 // CPU seconds of the worker and its plugin, or of the loop, per million
 	plugin float64 // of cpu, what the plugin took
 	server float64 // CPU seconds of Elasticsearch per million
+	kafka  float64 // and of Kafka
 	rss    int64   // bytes resident, worker and plugin, the most that was seen
 	own    int64   // of rss, what the worker had
 	bulk   float64 // documents in a bulk request, on average
@@ -56,7 +57,11 @@ func runElasticsearch(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	e := &elasticBench{o: o, url: s.ElasticsearchURL(), server: &peer{pid: pid}, worker: worker, raw: encodeAll(o)}
+	broker, err := servicePID(s.Dir(), "kafka")
+	if err != nil {
+		return err
+	}
+	e := &elasticBench{o: o, url: s.ElasticsearchURL(), server: &peer{pid: pid}, kafka: &peer{pid: broker}, worker: worker, raw: encodeAll(o)}
 	sides := []string{"sluice", "raw loop"}
 	results := map[string][]indexed{}
 	for round := range o.rounds + 1 {
@@ -75,12 +80,12 @@ func runElasticsearch(ctx context.Context, o options) error {
 			} else {
 				results[side] = append(results[side], r)
 			}
-			fmt.Printf("%-8s round %d: %7.0f documents/s  %5.2f CPU s/million, %5.2f of it the plugin  %5.2f of the server  %4d MB, %3d of it the worker  %5.0f documents a bulk%s\n",
-				side, round, r.rate, r.cpu, r.plugin, r.server, r.rss>>20, r.own>>20, r.bulk, note)
+			fmt.Printf("%-8s round %d: %7.0f documents/s  %5.2f CPU s/million, %5.2f of it the plugin  %5.2f of the server  %5.2f of Kafka  %4d MB, %3d of it the worker  %5.0f documents a bulk%s\n",
+				side, round, r.rate, r.cpu, r.plugin, r.server, r.kafka, r.rss>>20, r.own>>20, r.bulk, note)
 		}
 	}
 	fmt.Printf("\n%d records of %d bytes, %d partitions, %d tasks; medians of %d rounds\n\n", o.records, o.size, o.partitions, o.partitions, o.rounds)
-	fmt.Println("| | documents/s | CPU s per million | CPU s of the server per million | resident MB | documents a bulk |\n| --- | --- | --- | --- | --- | --- |")
+	fmt.Println("| | documents/s | CPU s per million | of the server | of Kafka | documents a CPU second | resident MB | documents a bulk |\n| --- | --- | --- | --- | --- | --- | --- | --- |")
 	for _, side := range sides {
 		of := func(f func(indexed) float64) float64 {
 			var values []float64
@@ -90,8 +95,10 @@ func runElasticsearch(ctx context.Context, o options) error {
 			slices.Sort(values)
 			return values[len(values)/2]
 		}
-		fmt.Printf("| %s | %.0f | %.2f | %.2f | %.0f | %.0f |\n", side, of(func(r indexed) float64 { return r.rate }), of(func(r indexed) float64 { return r.cpu }),
-			of(func(r indexed) float64 { return r.server }), of(func(r indexed) float64 { return float64(r.rss >> 20) }), of(func(r indexed) float64 { return r.bulk }))
+		fmt.Printf("| %s | %.0f | %.2f | %.2f | %.2f | %.0f | %.0f | %.0f |\n", side, of(func(r indexed) float64 { return r.rate }), of(func(r indexed) float64 { return r.cpu }),
+			of(func(r indexed) float64 { return r.server }), of(func(r indexed) float64 { return r.kafka }),
+			of(func(r indexed) float64 { return 1e6 / (r.cpu + r.server + r.kafka) }),
+			of(func(r indexed) float64 { return float64(r.rss >> 20) }), of(func(r indexed) float64 { return r.bulk }))
 	}
 	return nil
 }
@@ -117,6 +124,7 @@ type elasticBench struct {
 	o      options
 	url    string
 	server *peer
+	kafka  *peer
 	worker *peer
 	raw    [][]byte // bulk requests
 }
@@ -128,18 +136,20 @@ func (e *elasticBench) measure(ctx context.Context, side string, round int) (ind
 	if err := e.call(ctx, http.MethodPut, "/"+index, indexBody, nil); err != nil {
 		return indexed{}, err
 	}
-	own, server := e.worker.cpu(), e.server.cpu()
+	own, loop, server, kafka := e.worker.cpu(), ownCPU(), e.server.cpu(), e.kafka.cpu()
+	perMillion := func(seconds float64) float64 { return seconds / float64(e.o.records) * 1e6 }
 	var r indexed
 	var took time.Duration
 	var err error
 	if side == "sluice" {
 		took, err = e.sink(ctx, round, &r)
-		r.cpu = (e.worker.cpu() - own) / float64(e.o.records) * 1e6
+		r.cpu, r.kafka = perMillion(e.worker.cpu()-own), perMillion(e.kafka.cpu()-kafka)
 	} else {
 		took, err = e.loop(ctx)
 		r.bulk = float64(e.o.records) / float64(len(e.raw))
+		r.cpu = perMillion(ownCPU() - loop)
 	}
-	r.server = (e.server.cpu() - server) / float64(e.o.records) * 1e6
+	r.server = perMillion(e.server.cpu() - server)
 	if err != nil {
 		return r, err
 	}

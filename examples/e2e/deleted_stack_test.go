@@ -12,53 +12,54 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
+
 	"github.com/sluice-connect/sluice/examples/stack"
 )
 
-// A topic is deleted under way, on real Kafka, which makes topics of their own accord: tasks go on, nothing makes the topic anew with
-// settings that lose records, and whoever asks for something that needs it is told.
-func TestDeletedTopic(t *testing.T) {
+// The config topic is deleted under way, on real Kafka, which makes topics of their own accord: tasks go on, nothing makes the topic anew
+// with settings that lose records, and whoever asks for something that needs it is told.
+func TestDeletedConfigTopic(t *testing.T) {
 	t.Parallel()
-	s := stack.Shared(t, stack.Kafka)
-	for _, which := range []string{"config.storage.topic", "status.storage.topic"} {
-		t.Run(which, func(t *testing.T) {
-			t.Parallel()
-			c, name := sharing(t, s.KafkaBootstrap())
-			topic := c.props[which]
-			c.deleteTopic(topic)
-			began := time.Now()
-			eventually(t, 30*time.Second, "both workers to say so", func() error {
-				for _, m := range c.workers {
-					var health struct{ Status, Message string }
-					err := get(m.url+"/health", &health)
-					if text := fmt.Sprint(health.Message, err); !strings.Contains(text, "topic "+topic+": the topic has been deleted") {
-						return fmt.Errorf("%s: health is %s", m.id, text)
-					}
-				}
-				return nil
-			})
-			t.Logf("both say so after %s", time.Since(began))
-			err := c.another()
-			t.Logf("a new connector, %s after the deletion: %v", time.Since(began), err)
-			if which == "config.storage.topic" && (err == nil || !strings.Contains(err.Error(), "has been deleted")) {
-				t.Errorf("a configuration for a topic that is gone: %v", err)
+	c, name := sharing(t, stack.Shared(t, stack.Kafka).KafkaBootstrap())
+	topic := c.props["config.storage.topic"]
+	c.deleteTopic(topic)
+	began := time.Now()
+	eventually(t, 30*time.Second, "both workers to say so", func() error {
+		for _, m := range c.workers {
+			var health struct{ Status, Message string }
+			err := get(m.url+"/health", &health)
+			if text := fmt.Sprint(health.Message, err); !strings.Contains(text, "topic "+topic+": the topic has been deleted") {
+				return fmt.Errorf("%s: health is %s", m.id, text)
 			}
-			c.delivers(name, 2)
-			c.finish(name)
-			if c.hasTopic(topic) {
-				t.Errorf("topic %s was made anew", topic)
-			}
-		})
+		}
+		return nil
+	})
+	t.Logf("both say so after %s", time.Since(began))
+	if err := c.another(); err == nil || !strings.Contains(err.Error(), "has been deleted") {
+		t.Errorf("a configuration for a topic that is gone: %v", err)
+	}
+	c.delivers(name, 2)
+	c.finish(name)
+	if c.hasTopic(topic) {
+		t.Errorf("topic %s was made anew", topic)
 	}
 }
 
-// The topic of the placement is deleted, and then deleted and made anew by somebody, at once: the workers know what it held, make it anew where
-// it is gone, and go on. No task stops, and work is placed as before.
-func TestDeletedAssignmentTopic(t *testing.T) {
+// The topic of the placement is deleted, and then deleted and made anew by somebody, at once, and then that of the statuses is: the workers know
+// what they held, make them anew where they are gone, and go on. No task stops, and one that joins finds everything.
+func TestDeletedTopicsThatAreMadeAnew(t *testing.T) {
 	t.Parallel()
 	c, name := sharing(t, stack.Shared(t, stack.Kafka).KafkaBootstrap())
 	topic := c.props["config.storage.topic"] + "-assignment"
-	places := func() error { return c.another() }
+	starts := func(m *member) float64 {
+		n, err := m.metric("kafka_connect_connect_worker_metrics_task_startup_attempts_total")
+		if err != nil {
+			t.Error(err)
+		}
+		return n
+	}
+	started := []float64{starts(c.workers[0]), starts(c.workers[1])}
 	for _, how := range []string{"deleted", "made anew"} {
 		before := c.generation()
 		c.deleteTopic(topic)
@@ -73,21 +74,41 @@ func TestDeletedAssignmentTopic(t *testing.T) {
 			return nil
 		})
 		t.Logf("%s: placed in the new topic after %s", how, time.Since(began))
-		eventually(t, 30*time.Second, "a new connector", places)
+		eventually(t, 30*time.Second, "a new connector", c.another)
 		c.spread(c.topic+"-g", 2, c.workers...)
 		t.Logf("%s: a new connector runs after %s", how, time.Since(began))
 		c.delivers(name, 2)
 		c.spread(name, 2, c.workers...)
 	}
+	for i, m := range c.workers {
+		if n := starts(m) - started[i]; n != 1 {
+			t.Errorf("%s has started %v tasks, and only one was new", m.id, n)
+		}
+	}
+	topic = c.props["status.storage.topic"]
+	c.deleteTopic(topic)
+	began := time.Now()
+	eventually(t, 30*time.Second, "the topic of statuses", func() error {
+		if !c.hasTopic(topic) {
+			return errors.New("it is not there")
+		}
+		return nil
+	})
 	third := c.add()
 	c.healthy(third)
-	eventually(t, 30*time.Second, "work for a third worker", func() error {
+	eventually(t, 30*time.Second, "a third worker, which has work and sees what all do", func() error {
 		n, err := third.holders(c.topic + "-g")
-		if more, err2 := third.holders(name); err != nil || err2 != nil || n[third.id]+more[third.id] != 1 {
+		more, err2 := third.holders(name)
+		sum := 0
+		for _, m := range c.workers {
+			sum += n[m.id] + more[m.id]
+		}
+		if n[third.id]+more[third.id] != 1 || sum != 4 {
 			return fmt.Errorf("%v %v %w", n, more, errors.Join(err, err2))
 		}
 		return nil
 	})
+	t.Logf("statuses: a third worker sees all %s after the deletion", time.Since(began))
 	c.finish(name)
 }
 
@@ -166,7 +187,7 @@ func (c *cluster) deleteTopic(topic string) {
 	}
 }
 
-// makeTopic makes a topic as the workers want theirs.
+// makeTopic makes a topic as the workers want theirs, unless they have.
 func (c *cluster) makeTopic(topic string) {
 	c.t.Helper()
 	adm := c.admin()
@@ -174,7 +195,7 @@ func (c *cluster) makeTopic(topic string) {
 	ctx, cancel := context.WithTimeout(c.t.Context(), patience)
 	defer cancel()
 	compact := "compact"
-	if _, err := adm.CreateTopic(ctx, 1, 1, map[string]*string{"cleanup.policy": &compact}, topic); err != nil {
+	if _, err := adm.CreateTopic(ctx, 1, 1, map[string]*string{"cleanup.policy": &compact}, topic); err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
 		c.t.Fatal(err)
 	}
 }

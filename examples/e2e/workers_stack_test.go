@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"strconv"
@@ -42,10 +43,19 @@ func TestJoinAndLeave(t *testing.T) {
 	up := time.Since(began)
 	c.spread("f", tasks, a, b)
 	t.Logf("a second worker is up after %s and has its share after %s", up, time.Since(began))
+	if share := time.Since(began) - up; share > 20*time.Second { // 3 s are the aim
+		t.Errorf("it took %s until it had its share", share)
+	}
 	d := c.add()
 	c.healthy(d)
 	c.spread("f", tasks, a, b, d)
 	c.delivers("f", tasks)
+	for _, m := range []*member{a, b, d} {
+		want := map[*member]float64{a: tasks, b: tasks / 2, d: tasks / 3}[m]
+		if n, err := m.metric("kafka_connect_connect_worker_metrics_task_startup_attempts_total"); err != nil || n != want {
+			t.Errorf("%s has started %v tasks, not the %v that it has or had: %v", m.id, n, want, err)
+		}
+	}
 
 	// Any worker takes any request: what the leader has to do goes there, a restart to the owner of the task, and whoever was asked
 	// shows the outcome.
@@ -85,12 +95,31 @@ func TestJoinAndLeave(t *testing.T) {
 	c.finish("f")
 }
 
+// metric is one of a worker's own.
+func (m *member) metric(name string) (float64, error) {
+	resp, err := m.client.Get(m.url + "/metrics")
+	if err != nil {
+		return 0, err
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(text)) {
+		if value, ok := strings.CutPrefix(line, name+" "); ok {
+			return strconv.ParseFloat(strings.TrimSpace(value), 64)
+		}
+	}
+	return 0, fmt.Errorf("there is no %s", name)
+}
+
 // Workers are killed, leaders and followers, and come back: nothing is lost or stored twice.
 func TestKilledWorkers(t *testing.T) {
 	t.Parallel()
-	const tasks = 6
+	const tasks, session = 6, 4 * time.Second
 	rng := seed(t)
-	c := newCluster(t, embeddedtest.Start(t).Bootstrap(), tasks, "session.timeout.ms", "4000", "heartbeat.interval.ms", "200")
+	c := newCluster(t, embeddedtest.Start(t).Bootstrap(), tasks, "session.timeout.ms", strconv.FormatInt(session.Milliseconds(), 10), "heartbeat.interval.ms", "200")
 	for range 3 {
 		c.add()
 	}
@@ -116,6 +145,9 @@ func TestKilledWorkers(t *testing.T) {
 		c.spread("f", tasks, c.workers...)
 	}
 	t.Logf("the longest gap was %s", longest)
+	if bound := session + 2*time.Second; longest > 2*bound { // twice, on a machine that does more than this
+		t.Errorf("a gap of %s; %s is the aim", longest, bound)
+	}
 	c.finish("f")
 }
 

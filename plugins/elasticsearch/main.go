@@ -2,8 +2,16 @@
 package main
 
 import (
+	"os"
+	"runtime/debug"
+
 	"github.com/sluice-connect/sluice/connectors/elasticsearch"
 	"github.com/sluice-connect/sluice/plugins"
 )
 
-func main() { plugins.Serve(elasticsearch.New()) }
+func main() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50) // requests are used again, so that little garbage comes of what passes through
+	}
+	plugins.Serve(elasticsearch.New())
+}

@@ -194,7 +194,7 @@ func (m *Membership) LeaderURL() string {
 	return ""
 }
 
-// Lost is nil, or says that the topic of the placement has been deleted: nothing can be placed then, and no worker leads for long.
+// Lost is nil, or says that the topic of the placement has been deleted, and could not be made anew so far: nothing can be placed then.
 func (m *Membership) Lost() error { return m.cfg.Store.Lost() }
 
 // Generation is that of the placement.

@@ -42,7 +42,7 @@ func (h *Herder) Health(context.Context) api.Health {
 		remedy string
 	}{
 		{h.configs.Lost(), "no connector can be changed. Note the configurations of all (GET /connectors?expand=info), stop the workers, let them create the topic, and create the connectors anew; their offsets are kept elsewhere."},
-		{h.statuses.Lost(), "states of connectors are not kept. Restart the workers one by one, they create it again."},
+		{h.statuses.Lost(), "states of connectors are not kept until it is there again. The workers try to create it; the log says why they cannot."},
 		{h.members.Lost(), "no work can be placed until it is there again. The workers try to create it; the log says why they cannot."},
 	} {
 		if t.err != nil {

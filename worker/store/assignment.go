@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"maps"
+	"reflect"
 	"strings"
 	"sync"
 	"time"
@@ -160,8 +161,9 @@ func (s *AssignmentStore) take(r record) (writer string, err error) {
 		if err := json.Unmarshal(r.value, &p); err != nil {
 			return "", err
 		}
-		s.behind = p.Generation <= s.latest.Generation
-		if !s.behind {
+		// What is read again of a topic that has been made anew is the latest still.
+		s.behind = p.Generation < s.latest.Generation || p.Generation == s.latest.Generation && !reflect.DeepEqual(p, s.latest)
+		if p.Generation > s.latest.Generation {
 			s.latest = p
 		}
 		return p.Leader, nil

@@ -36,8 +36,8 @@
 //  6. A snapshot never changes.
 //  7. Writes of [StatusStore] to one key reach the topic in their order, and one that fails is sent again unless a later one to the
 //     same key has been made.
-//  8. The assignment topic holds nothing that its writers do not know: where it is deleted while workers use it, they make it anew and
-//     write what they know again. The other two are never made anew, and writes to them are refused, while a worker runs.
+//  8. The assignment and status topics hold nothing that the workers who run do not know: where one is deleted meanwhile, they make it anew
+//     and each writes again what it has written. The config topic is never made anew, and writes to it are refused, while a worker runs.
 //  9. No call waits longer than its context, or [DefaultTimeout] when that has no deadline.
 //
 // Neighbours: worker/herder uses the stores; worker/cluster elects who writes the assignment topic, and places the work.

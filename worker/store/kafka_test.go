@@ -11,9 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/sluice-connect/sluice/worker/embedded/embeddedtest"
@@ -610,33 +608,5 @@ func BenchmarkPutConnector(b *testing.B) {
 		if err := s.PutConnector(ctx, "a", conf("1"), nil); err != nil {
 			b.Fatal(err)
 		}
-	}
-}
-
-// A topic that is deleted under way is not made anew by a write, which would give it settings that lose records.
-func TestTopicIsDeleted(t *testing.T) {
-	b := embeddedtest.Start(t)
-	s := openConfig(t, options(t, b.Bootstrap(), "configs"))
-	ctx := within(t, patience)
-	must(t, s.PutConnector(ctx, "a", conf("0"), nil))
-	cl, err := kgo.NewClient(kgo.SeedBrokers(b.Bootstrap()))
-	must(t, err)
-	defer cl.Close()
-	adm := kadm.NewClient(cl)
-	_, err = adm.DeleteTopic(ctx, "configs")
-	must(t, err)
-	for {
-		short, cancel := context.WithTimeout(ctx, time.Second)
-		err := s.PutConnector(short, "b", conf("1"), nil)
-		cancel()
-		if err != nil && strings.Contains(err.Error(), "has been deleted") {
-			break
-		}
-		if ctx.Err() != nil {
-			t.Fatalf("written to a topic that is gone: %v", err)
-		}
-	}
-	if _, ok := s.Snapshot().Connectors["a"]; !ok {
-		t.Error("what was known is forgotten")
 	}
 }

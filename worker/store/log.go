@@ -47,13 +47,13 @@ type topicLog struct {
 	lost atomic.Bool // the topic does not exist any more
 
 	mu    sync.Mutex
+	id    string
 	next  []int64 // of each partition, the offset behind the last that was read
 	moved chan struct{}
 }
 
 // openLog opens the topic and reads it to its present end. A topic of which those who write to it know all that it holds is made anew
-// when it has been deleted, and read from its beginning once remade has been called; that and apply are called from one goroutine. Such a
-// topic has one partition.
+// when it has been deleted, and read from its beginning once remade has been called; that and apply are called from one goroutine.
 func openLog(ctx context.Context, o Options, k kind, apply func(record), remade func()) (*topicLog, error) {
 	if o.Client == nil {
 		return nil, fmt.Errorf("open topic %s: no client", o.Topic)
@@ -69,13 +69,12 @@ func openLog(ctx context.Context, o Options, k kind, apply func(record), remade 
 	if err := l.connect(); err != nil {
 		return nil, err
 	}
-	n, err := ensureTopic(ctx, o, k)
+	there, err := ensureTopic(ctx, o, k)
 	if err != nil {
 		close(l.stopped)
 		return nil, errors.Join(err, l.consumer.Close())
 	}
-	l.next = make([]int64, n)
-	if err := l.begin(); err != nil {
+	if err := l.begin(there); err != nil {
 		close(l.stopped)
 		return nil, errors.Join(err, l.consumer.Close())
 	}
@@ -90,7 +89,12 @@ func openLog(ctx context.Context, o Options, k kind, apply func(record), remade 
 	l.stop = stop
 	go func() {
 		defer close(l.stopped)
+		var watching sync.WaitGroup
+		if l.remade != nil {
+			watching.Go(func() { l.watch(tailing) })
+		}
 		l.tail(tailing)
+		watching.Wait()
 		<-asked
 	}()
 	if err := l.refresh(ctx); err != nil {
@@ -133,11 +137,11 @@ func (l *topicLog) connect() error {
 }
 
 // begin reads the topic from its beginning.
-func (l *topicLog) begin() error {
+func (l *topicLog) begin(there found) error {
 	l.mu.Lock()
-	clear(l.next)
+	l.next, l.id = make([]int64, there.partitions), there.id
 	l.mu.Unlock()
-	from := make([]kafka.TopicPartition, len(l.next))
+	from := make([]kafka.TopicPartition, there.partitions)
 	for i := range from {
 		// A number and not "the beginning", which costs a question to the broker; should it be gone, auto.offset.reset answers.
 		from[i] = kafka.TopicPartition{Topic: &l.topic, Partition: int32(i), Offset: 0}
@@ -161,7 +165,7 @@ func (l *topicLog) tail(ctx context.Context) {
 				l.lose(err)
 				continue
 			}
-			l.lost.Store(false)
+			l.seen()
 			p, o := ev.TopicPartition.Partition, int64(ev.TopicPartition.Offset)
 			l.recede(p, o)
 			r := record{partition: p, offset: o, key: string(ev.Key), value: ev.Value}
@@ -171,7 +175,7 @@ func (l *topicLog) tail(ctx context.Context) {
 			l.apply(r)
 			l.advance(p, o+1)
 		case kafka.PartitionEOF:
-			l.lost.Store(false)
+			l.seen()
 			l.recede(ev.Partition, int64(ev.Offset))
 			l.advance(ev.Partition, int64(ev.Offset))
 		case kafka.Error:
@@ -195,6 +199,13 @@ func (l *topicLog) lose(err error) {
 	}
 }
 
+// seen notes that the topic is there. One that is made anew is there when that has been done.
+func (l *topicLog) seen() {
+	if l.remade == nil {
+		l.lost.Store(false)
+	}
+}
+
 // remakeAgain is the pause before another try to make a topic anew, and remakeWithin bounds each.
 const (
 	remakeAgain  = time.Second
@@ -205,10 +216,10 @@ const (
 func (l *topicLog) remake(ctx context.Context) {
 	within, cancel := context.WithTimeout(ctx, remakeWithin)
 	defer cancel()
-	_, err := ensureTopic(within, l.options, l.kind)
+	there, err := ensureTopic(within, l.options, l.kind)
 	if err == nil {
 		l.remade()
-		err = l.begin()
+		err = l.begin(there)
 	}
 	if err == nil {
 		l.lost.Store(false)
@@ -235,21 +246,52 @@ func (l *topicLog) gone() error {
 // errLost is why nothing is written to a topic that is gone.
 var errLost = errors.New("the topic has been deleted while the worker uses it")
 
+func (l *topicLog) partitions() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.next)
+}
+
+// watchEvery is how often the identity of a topic is asked for that is made anew when it is deleted.
+const watchEvery = 3 * time.Second
+
+// watch notices that the topic is another, where the library does not: it goes on in a new topic at the offset that it had in the old.
+func (l *topicLog) watch(ctx context.Context) {
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		within, cancel := context.WithTimeout(ctx, remakeWithin)
+		l.mu.Lock()
+		id := l.id
+		l.mu.Unlock()
+		there, err := find(within, l.options, l.kind)
+		cancel()
+		l.mu.Lock()
+		other := err == nil && there.partitions > 0 && id == l.id && there.id != id
+		l.mu.Unlock()
+		if other && !l.lost.Swap(true) {
+			l.log.Warn("the topic has been deleted and is there again")
+		}
+	}
+}
+
 // recede notices that the topic is another than the one that was read so far: it was deleted and is there again, and the library has gone
 // back to its beginning.
 func (l *topicLog) recede(partition int32, offset int64) {
 	l.mu.Lock()
-	back := offset < l.next[partition]
+	back := int(partition) < len(l.next) && offset < l.next[partition]
 	if back {
 		l.next[partition] = 0
 	}
 	l.mu.Unlock()
-	if !back {
-		return
-	}
-	l.log.Warn("the topic has been deleted and is there again", "partition", partition)
-	if l.remade != nil {
-		l.remade()
+	if back {
+		l.log.Warn("the topic has been deleted and is there again", "partition", partition)
+		l.lost.Store(l.remade != nil) // until it has been looked at anew, which may have other partitions
 	}
 }
 
@@ -270,7 +312,7 @@ func (l *topicLog) wait(ctx context.Context, ends []int64) error {
 		l.mu.Lock()
 		behind := false
 		for p, end := range ends {
-			behind = behind || l.next[p] < end
+			behind = behind || p >= len(l.next) || l.next[p] < end
 		}
 		moved := l.moved
 		l.mu.Unlock()
@@ -292,11 +334,12 @@ func (l *topicLog) refresh(ctx context.Context) error {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
 	// Through the client and not the consumer, whose connection is busy waiting for new records.
-	ask := make(map[kafka.TopicPartition]kafka.OffsetSpec, len(l.next))
-	for p := range l.next {
+	n := l.partitions()
+	ask := make(map[kafka.TopicPartition]kafka.OffsetSpec, n)
+	for p := range n {
 		ask[kafka.TopicPartition{Topic: &l.topic, Partition: int32(p)}] = kafka.LatestOffsetSpec
 	}
-	ends := make([]int64, len(l.next))
+	ends := make([]int64, n)
 	for {
 		var r kafka.ListOffsetsResult
 		err := l.client.Admin(func(a *kafka.AdminClient) (err error) {
@@ -369,12 +412,15 @@ func (l *topicLog) put(ctx context.Context, writes ...write) error {
 			return fmt.Errorf("write %s to topic %s: %w", w.key, l.topic, l.client.explain(err))
 		}
 	}
-	ends := make([]int64, len(l.next))
+	ends := make([]int64, l.partitions())
 	for range writes {
 		select {
 		case m := <-reports:
 			if err := m.TopicPartition.Error; err != nil {
 				return fmt.Errorf("write %s to topic %s: %w", m.Key, l.topic, l.client.explain(err))
+			}
+			if p := int(m.TopicPartition.Partition); p >= len(ends) { // the topic has been made anew
+				return fmt.Errorf("write %s to topic %s: written to partition %d, of %d that are known: try again", m.Key, l.topic, p, len(ends))
 			}
 			ends[m.TopicPartition.Partition] = max(ends[m.TopicPartition.Partition], int64(m.TopicPartition.Offset)+1)
 		case <-l.stopped:

@@ -25,8 +25,9 @@ type StatusStore struct {
 
 	mu      sync.Mutex
 	all     map[string]*connectorEntries
-	unsent  map[id]bool // those whose last write failed
-	flying  int         // writes without a report
+	writers map[string]bool // the workers in whose name this store writes: one, in a worker
+	unsent  map[id]bool     // those whose last write failed
+	flying  int             // writes without a report
 	settled chan struct{}
 	retry   chan struct{}
 	warned  bool
@@ -72,10 +73,10 @@ func (e *entry) value() *statusValue {
 // OpenStatus opens the status topic, creating it when it is missing, and reads it to its end.
 func OpenStatus(ctx context.Context, o Options) (*StatusStore, error) {
 	s := &StatusStore{
-		client: o.Client, log: o.logger().With("topic", o.Topic), all: map[string]*connectorEntries{}, unsent: map[id]bool{},
+		client: o.Client, log: o.logger().With("topic", o.Topic), all: map[string]*connectorEntries{}, writers: map[string]bool{}, unsent: map[id]bool{},
 		settled: make(chan struct{}), retry: make(chan struct{}, 1), done: make(chan struct{}),
 	}
-	topic, err := openLog(ctx, o, statusKind, s.apply, nil)
+	topic, err := openLog(ctx, o, statusKind, s.apply, s.remade)
 	if err != nil {
 		return nil, err
 	}
@@ -240,7 +241,7 @@ func (s *StatusStore) Connectors() []string {
 // Refresh reads to the present end of the topic.
 func (s *StatusStore) Refresh(ctx context.Context) error { return s.topic.refresh(ctx) }
 
-// Lost is nil, or says that the topic has been deleted while the worker uses it: what it held is known to the workers that run only.
+// Lost is nil, or says that the topic has been deleted while the worker uses it, and could not be made anew so far.
 func (s *StatusStore) Lost() error { return s.topic.gone() }
 
 // Flush returns when Kafka has taken all that was written before.
@@ -318,6 +319,9 @@ func (s *StatusStore) entry(i id) *entry {
 // send writes a value, nil to delete. The lock is held, so that writes leave in the order in which they were made (invariant 7).
 func (s *StatusStore) send(i id, v *statusValue) {
 	e := s.entry(i)
+	if v != nil && i.kind != 'u' {
+		s.writers[v.status.WorkerID] = true
+	}
 	e.seq++
 	e.mine, e.pending, e.at = v, true, -1
 	s.transmit(i, e)
@@ -415,6 +419,28 @@ func (s *StatusStore) withdraw(i id, e *entry) {
 	if s.flying+len(s.unsent) == 0 {
 		close(s.settled)
 		s.settled = make(chan struct{})
+	}
+}
+
+// remade writes what this store knows better than others, or as well, to a topic that was made anew: the states that it has written, and
+// the topics in use.
+func (s *StatusStore) remade() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	again := func(i id, e *entry) {
+		e.readTo = 0
+		if v := e.value(); v != nil && (i.kind == 'u' || s.writers[v.status.WorkerID]) {
+			s.send(i, v)
+		}
+	}
+	for name, c := range s.all {
+		again(connectorID(name), &c.self)
+		for n, e := range c.tasks {
+			again(taskStatusID(name, n), e)
+		}
+		for topic, e := range c.topics {
+			again(topicStatusID(name, topic), e)
+		}
 	}
 }
 

@@ -43,50 +43,56 @@ var (
 // errNoAnswer stands for what the library does not say: when time is over, a result can be empty without an error.
 var errNoAnswer = fmt.Errorf("no answer from Kafka: %w", context.DeadlineExceeded)
 
-// ensureTopic creates the topic when it is missing, refuses one that would lose state, and gives the number of partitions.
-func ensureTopic(ctx context.Context, o Options, k kind) (int, error) {
+// found is a topic as Kafka has it. Without partitions it is not there.
+type found struct {
+	partitions int
+	id         string // another when it is deleted and created again
+}
+
+// ensureTopic creates the topic when it is missing, and refuses one that would lose state.
+func ensureTopic(ctx context.Context, o Options, k kind) (found, error) {
 	if strings.TrimSpace(o.Topic) == "" {
-		return 0, fmt.Errorf("open the topic of %s: no name; set %s", k.purpose, k.topicProperty)
+		return found{}, fmt.Errorf("open the topic of %s: no name; set %s", k.purpose, k.topicProperty)
 	}
-	n, err := partitions(ctx, o, k)
+	there, err := find(ctx, o, k)
 	if err != nil {
-		return 0, err
+		return found{}, err
 	}
-	if n == 0 && o.ReadOnly {
-		return 0, fmt.Errorf("open topic %s (%s): %w", o.Topic, k.topicProperty, ErrNoTopic)
+	if there.partitions == 0 && o.ReadOnly {
+		return found{}, fmt.Errorf("open topic %s (%s): %w", o.Topic, k.topicProperty, ErrNoTopic)
 	}
 	created := false
-	if n == 0 {
+	if there.partitions == 0 {
 		if created, err = createTopic(ctx, o, k); err != nil {
-			return 0, err
+			return found{}, err
 		}
-		for n == 0 { // creation is acknowledged by the controller before every broker tells of it
-			if n, err = partitions(ctx, o, k); err != nil {
-				return 0, err
+		for there.partitions == 0 { // creation is acknowledged by the controller before every broker tells of it
+			if there, err = find(ctx, o, k); err != nil {
+				return found{}, err
 			}
-			if n == 0 {
+			if there.partitions == 0 {
 				select {
 				case <-ctx.Done():
-					return 0, fmt.Errorf("open topic %s (%s): created, but not seen within the deadline: %w", o.Topic, k.topicProperty, ctx.Err())
+					return found{}, fmt.Errorf("open topic %s (%s): created, but not seen within the deadline: %w", o.Topic, k.topicProperty, ctx.Err())
 				case <-time.After(10 * time.Millisecond):
 				}
 			}
 		}
 	}
-	if k.single && n != 1 {
-		return 0, fmt.Errorf("topic %s, set as %s, must have a single partition, so that all workers see %s in one order, but it has %d: name another topic, or delete it and let the worker create it",
-			o.Topic, k.topicProperty, k.purpose, n)
+	if k.single && there.partitions != 1 {
+		return found{}, fmt.Errorf("topic %s, set as %s, must have a single partition, so that all workers see %s in one order, but it has %d: name another topic, or delete it and let the worker create it",
+			o.Topic, k.topicProperty, k.purpose, there.partitions)
 	}
 	if !created {
 		if err := checkCompacted(ctx, o, k); err != nil {
-			return 0, err
+			return found{}, err
 		}
 	}
-	return n, nil
+	return there, nil
 }
 
-// partitions is the topic's number of partitions, 0 when it does not exist.
-func partitions(ctx context.Context, o Options, k kind) (int, error) {
+// find asks for the topic.
+func find(ctx context.Context, o Options, k kind) (found, error) {
 	var r kafka.DescribeTopicsResult
 	err := o.Client.Admin(func(a *kafka.AdminClient) (err error) {
 		r, err = a.DescribeTopics(ctx, kafka.NewTopicCollectionOfTopicNames([]string{o.Topic}), requestTimeout(ctx))
@@ -99,14 +105,14 @@ func partitions(ctx context.Context, o Options, k kind) (int, error) {
 		d := r.TopicDescriptions[0]
 		switch d.Error.Code() {
 		case kafka.ErrNoError:
-			return len(d.Partitions), nil
+			return found{len(d.Partitions), d.TopicID.String()}, nil
 		case kafka.ErrUnknownTopicOrPart, kafka.ErrUnknownTopic:
-			return 0, nil
+			return found{}, nil
 		default:
 			err = d.Error
 		}
 	}
-	return 0, fmt.Errorf("look up topic %s (%s): %w", o.Topic, k.topicProperty, o.Client.explain(err))
+	return found{}, fmt.Errorf("look up topic %s (%s): %w", o.Topic, k.topicProperty, o.Client.explain(err))
 }
 
 func createTopic(ctx context.Context, o Options, k kind) (created bool, err error) {

@@ -126,6 +126,41 @@ func TestAllPartitionsSlowKeepsMembership(t *testing.T) {
 	eventually(t, "all records", func() bool { n, _ := s.total(); return n == 6000 }, r, r2)
 }
 
+// A partition that is taken away while its record has no room, and comes back, goes on where the sink says: what was read before of it,
+// and waits behind the record, is of an opening that is over. If it was paused meanwhile, it is not any more.
+func TestComesBackWhileThereIsNoRoom(t *testing.T) {
+	const n = 3000
+	b := embeddedtest.Start(t)
+	embeddedtest.CreateTopic(t, b, "events", 2)
+	embeddedtest.Produce(t, b, documents("events", 2, n)...)
+	s := newStore()
+	watchCommits(t, b, s)
+	f := newFakePlugin(t, s)
+	f.slow[tp("events", 0)], f.slow[tp("events", 1)] = true, true
+	cfg := config(b, 0, "events")
+	cfg.CreditBytes, cfg.BatchBytes = 40<<10, 8<<10
+	r := start(t, cfg, f)
+	full := func() bool { f.mu.Lock(); defer f.mu.Unlock(); return f.underWay > cfg.CreditBytes*2/3 }
+	for i := range 3 {
+		eventually(t, "credit to be used up", full, r)
+		f2 := newFakePlugin(t, s)
+		f2.slow[tp("events", 0)], f2.slow[tp("events", 1)] = true, true
+		r2 := start(t, config(b, 1+i, "events"), f2)
+		eventually(t, "a second task", func() bool { return len(r.partitions()) == 1 && len(r2.partitions()) == 1 }, r, r2)
+		r2.task.Leave()
+		if _, err := r2.stop(); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "the partition to come back", func() bool { return len(r.partitions()) == 2 }, r)
+	}
+	f.setSlow(tp("events", 0), false)
+	f.setSlow(tp("events", 1), false)
+	eventually(t, "all records", func() bool { stored, _ := s.total(); return stored == 2*n }, r)
+	if _, err := r.stop(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestModeratelySlowPartition(t *testing.T) {
 	// A partition that takes a batch now and then must not pace the others by the holding of records.
 	b := embeddedtest.Start(t)

@@ -211,6 +211,12 @@ func (r *run) revoke(revoked []kafka.TopicPartition, lost bool) []kafka.TopicPar
 	r.last = nil
 	r.share()
 	r.tellAssigned()
+	// The client remembers that a partition was paused: it would not fetch it when it comes back.
+	if len(fetched) > 0 {
+		if err := r.consumer.Resume(fetched); err != nil {
+			r.fail(kafkaFailure("resuming partitions that are taken away", err))
+		}
+	}
 	return fetched
 }
 

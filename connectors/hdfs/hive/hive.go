@@ -56,7 +56,11 @@ func (t Table) Statements() string {
 	}
 	var b strings.Builder
 	partitions, found := t.partitions()
-	fmt.Fprintf(&b, "CREATE EXTERNAL TABLE IF NOT EXISTS %s (%s)\n", full, t.columns(partitions))
+	columns, refused := t.columns(partitions)
+	if len(refused) > 0 {
+		fmt.Fprintf(&b, "-- Hive takes no columns for the fields %s\n", strings.Join(refused, ", "))
+	}
+	fmt.Fprintf(&b, "CREATE EXTERNAL TABLE IF NOT EXISTS %s (%s)\n", full, columns)
 	if len(partitions) > 0 {
 		quoted := make([]string, len(partitions))
 		for i, c := range partitions {
@@ -134,25 +138,29 @@ func (t Table) schema() (s schema) {
 	return s
 }
 
-func (t Table) columns(partitions []string) string {
+// columns are those of the fields. refused are the fields whose names Hive does not take.
+func (t Table) columns(partitions []string) (columns string, refused []string) {
 	switch t.Format {
 	case "StringFormat", "ByteArrayFormat":
-		return "`value` string"
+		return "`value` string", nil
 	}
 	s := t.schema()
 	if s.Type == "" {
-		return "/* the fields of the records and their types */"
+		return "/* the fields of the records and their types */", nil
 	}
 	if s.Type != "struct" {
-		return "`value` " + s.hive(t.Format)
+		return "`value` " + s.hive(t.Format), nil
 	}
 	fields := make([]string, 0, len(s.Fields))
 	for _, f := range s.Fields {
-		if !contains(partitions, f.Field) { // a column of a partition hides the field of the same name
+		switch {
+		case strings.ContainsAny(f.Field, ".:"):
+			refused = append(refused, quote(strings.ReplaceAll(f.Field, "\n", " ")))
+		case !contains(partitions, f.Field): // a column of a partition hides the field of the same name
 			fields = append(fields, quote(f.Field)+" "+f.hive(t.Format))
 		}
 	}
-	return strings.Join(fields, ", ")
+	return strings.Join(fields, ", "), refused
 }
 
 func contains(names []string, name string) bool {

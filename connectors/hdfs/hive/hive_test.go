@@ -42,11 +42,11 @@ func TestStatements(t *testing.T) {
 			"JSON by nested fields",
 			Table{
 				Name: "t", Location: "hdfs://nn/t", Format: "JsonFormat", Folders: []string{"user.id", "user:kind", "colour"},
-				Schema: []byte(`{"type":"struct","fields":[{"type":"string","field":"user_id"},{"type":"bytes","field":"raw"},{"type":"string","field":"colour"},
+				Schema: []byte(`{"type":"struct","fields":[{"type":"string","field":"user_id"},{"type":"int8","field":"x.y"},{"type":"int8","field":"x:\ny"},{"type":"bytes","field":"raw"},{"type":"string","field":"colour"},
 					{"type":"int64","name":"org.apache.kafka.connect.data.Timestamp","field":"at"},{"type":"bytes","name":"org.apache.kafka.connect.data.Decimal","field":"price"},
 					{"type":"int32","name":"org.apache.kafka.connect.data.Date","field":"day"},{"type":"struct","fields":[{"type":"int32","field":"id"}],"field":"user"}]}`),
 			},
-			"CREATE EXTERNAL TABLE IF NOT EXISTS `t` (`user_id` string, `raw` string, `at` bigint, `price` string, `day` int, `user` struct<`id`:int>)\n" +
+			"-- Hive takes no columns for the fields `x.y`, `x: y`\nCREATE EXTERNAL TABLE IF NOT EXISTS `t` (`user_id` string, `raw` string, `at` bigint, `price` string, `day` int, `user` struct<`id`:int>)\n" +
 				"PARTITIONED BY (`user_id_` string, `user_kind` string, `colour` string)\n" +
 				"ROW FORMAT SERDE 'org.apache.hive.hcatalog.data.JsonSerDe'\nSTORED AS TEXTFILE\nLOCATION 'hdfs://nn/t';\n" +
 				"-- for each folder: ALTER TABLE `t` ADD IF NOT EXISTS PARTITION (`user_id_`='<user_id_>', `user_kind`='<user_kind>', `colour`='<colour>') " +
