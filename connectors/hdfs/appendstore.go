@@ -96,7 +96,7 @@ func (s *appendStore) recover(ctx context.Context) (int64, error) {
 		latest = max(latest, first)
 	}
 	s.current = progress{Next: recorded.Next}
-	present := false
+	present := recorded.Next >= 0 && recorded.File == "" && len(recorded.Left) == 0 // the last file was cut: what is recorded is in files that nobody touches any more
 	// Those of earlier offsets come first, so that the last one that can be opened is the present one.
 	for _, l := range append(slices.Clone(recorded.Left), left{recorded.File, recorded.Length}) {
 		g, ok := w.set.names.parseGrowing(w.partition, l.File)
