@@ -80,11 +80,8 @@ func (a *Handler) forward(w http.ResponseWriter, r *http.Request, h Herder, to s
 		}
 	}
 	peer, many := h.(Peer)
-	if many {
-		sign(req, peer, body)
-	}
 	a.log.Debug("sending a request on", "method", r.Method, "path", r.URL.Path, "to", to)
-	resp, err := a.peers.RoundTrip(req)
+	resp, err := a.reach(req, peer, body)
 	if err != nil {
 		if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" { // nothing was sent
 			a.log.Warn("a worker to which a request belongs cannot be reached", "worker", to, "error", err)
@@ -118,13 +115,42 @@ func (a *Handler) forward(w http.ResponseWriter, r *http.Request, h Herder, to s
 	return nil
 }
 
-// sign proves to another worker that a request comes from one of its cluster.
-func sign(req *http.Request, peer Peer, body []byte) {
-	key, algorithm, ok := peer.SessionKey()
-	if h := macs[strings.ToLower(algorithm)]; ok && h != nil {
-		req.Header.Set(signatureHeader, signature(h, key, body))
-		req.Header.Set(algorithmHeader, algorithm)
+// reach signs a request, where there are several workers, and sends it. A worker that refuses the signature may have read of a newer key
+// than this one has: then it is signed again, once.
+func (a *Handler) reach(req *http.Request, peer Peer, body []byte) (*http.Response, error) {
+	for again := false; ; again = true {
+		if again && req.GetBody != nil {
+			req.Body, _ = req.GetBody() // of a reader of bytes it never fails
+		}
+		var key []byte
+		if peer != nil {
+			key = sign(req, peer, body)
+		}
+		resp, err := a.peers.RoundTrip(req)
+		if err != nil || resp.StatusCode != http.StatusForbidden || key == nil || again {
+			return resp, err
+		}
+		if err := peer.CatchUp(req.Context()); err != nil {
+			a.log.Warn("reading whether there is a newer key to sign requests with", "error", err)
+			return resp, nil
+		}
+		if newer, _, ok := peer.SessionKey(); !ok || bytes.Equal(newer, key) {
+			return resp, nil
+		}
+		_ = resp.Body.Close() // nothing was done, and what it says is out of date
 	}
+}
+
+// sign proves to another worker that a request comes from one of its cluster, and gives the key; nil: there is none.
+func sign(req *http.Request, peer Peer, body []byte) []byte {
+	key, algorithm, ok := peer.SessionKey()
+	h := macs[strings.ToLower(algorithm)]
+	if !ok || h == nil {
+		return nil
+	}
+	req.Header.Set(signatureHeader, signature(h, key, body))
+	req.Header.Set(algorithmHeader, algorithm)
+	return key
 }
 
 func signature(h func() hash.Hash, key, body []byte) string {

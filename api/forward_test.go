@@ -16,6 +16,7 @@ import (
 type peerFake struct {
 	*fakeHerder
 	key      string
+	newer    string // what catching up brings; empty: nothing
 	caughtUp atomic.Int32
 	lost     atomic.Bool // the other
 }
@@ -28,6 +29,9 @@ func (p *peerFake) SessionKey() (key []byte, algorithm string, ok bool) {
 
 func (p *peerFake) CatchUp(context.Context) error {
 	p.caughtUp.Add(1)
+	if p.newer != "" {
+		p.key = p.newer
+	}
 	return nil
 }
 
@@ -111,6 +115,12 @@ func TestForwardedSignature(t *testing.T) {
 	}
 	_, a, _ = pair(t, "", "another", Options{})
 	expect(t, a, request{method: "DELETE", path: "/connectors/g1"}, 204, "")
+	// The second has read of a newer key than the first, which learns of it and asks again.
+	first, a, second := pair(t, "old", "new", Options{})
+	first.newer = "new"
+	if resp, body := ask(t, a, request{method: "PUT", path: "/connectors/g1/config", body: `{"connector.class":"C"}`}); resp.StatusCode != 200 || len(second.made()) != 1 {
+		t.Errorf("answered %d %s after %q", resp.StatusCode, body, second.made())
+	}
 
 	signed := request{method: "PUT", path: "/connectors/g1/config", body: `{"connector.class":"C"}`, header: http.Header{
 		signatureHeader: {signature(sha256.New, []byte("another"), []byte(`{"connector.class":"C"}`))}, algorithmHeader: {"HmacSHA256"},
