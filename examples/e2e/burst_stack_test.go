@@ -48,7 +48,7 @@ func TestBurst(t *testing.T) {
 	quiet, _ := click(t, p.page, &n, normal, calm)
 	loud, memory := click(t, p.page, &n, normal*factor, burst, p.web.pid(), p.worker.pid())
 	t.Logf("p99 of an answer: %s at %d/s, %s at %d/s", quiet, normal, loud, normal*factor)
-	if limit := max(10*quiet, 2*time.Second); loud > limit {
+	if limit := max(10*quiet, 100*time.Millisecond); loud > limit {
 		t.Errorf("the page became slow: p99 %s in the burst, %s before", loud, quiet)
 	}
 	t.Logf("memory: web %d MB, worker %d MB", memory[0]>>20, memory[1]>>20)
