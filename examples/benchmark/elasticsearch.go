@@ -115,7 +115,7 @@ func elasticStack(ctx context.Context, o options) (s *stack.Stack, down func(), 
 	}
 	fmt.Printf("starting %v …\n", services)
 	s, err = stack.Start(ctx, filepath.Join(o.dir, "stack"), stack.Options{
-		Env: map[string]string{"STACK_REBALANCE_DELAY_MS": rebalanceDelay, "STACK_KAFKA_HEAP": "1g", "STACK_ES_HEAP": "2g"}, Log: os.Stderr,
+		Env: map[string]string{"STACK_JAVA_OPTS": "", "STACK_REBALANCE_DELAY_MS": rebalanceDelay, "STACK_KAFKA_HEAP": "1g", "STACK_ES_HEAP": "2g"}, Log: os.Stderr,
 	}, services...)
 	return s, func() { _ = s.Down(context.WithoutCancel(ctx), true) }, err
 }

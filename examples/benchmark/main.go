@@ -90,7 +90,7 @@ func run(ctx context.Context, o options) error {
 	}
 	fmt.Printf("starting %v …\n", services)
 	s, err := stack.Start(ctx, filepath.Join(o.dir, "stack"), stack.Options{
-		Env: map[string]string{"STACK_REBALANCE_DELAY_MS": rebalanceDelay, "STACK_KAFKA_HEAP": "1g", "STACK_CONNECT_HEAP": "2g"},
+		Env: map[string]string{"STACK_JAVA_OPTS": "", "STACK_REBALANCE_DELAY_MS": rebalanceDelay, "STACK_KAFKA_HEAP": "1g", "STACK_CONNECT_HEAP": "2g"},
 		Log: os.Stderr,
 	}, services...)
 	if err != nil {
