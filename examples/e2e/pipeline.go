@@ -101,7 +101,7 @@ func startWith(t testing.TB, env []string, log, path string, args ...string) *pr
 		if t.Failed() {
 			if b, err := os.ReadFile(log); err == nil {
 				lines := strings.Split(strings.TrimSpace(string(b)), "\n")
-				t.Logf("last lines of %s:\n%s", filepath.Base(log), strings.Join(lines[max(0, len(lines)-60):], "\n"))
+				t.Logf("last lines of %s:\n%s", filepath.Base(log), strings.Join(lines[max(0, len(lines)-200):], "\n"))
 				if i := slices.IndexFunc(lines, isCrash); i >= 0 {
 					t.Logf("it has crashed:\n%s", strings.Join(lines[i:min(len(lines), i+60)], "\n"))
 				}

@@ -178,7 +178,16 @@ func TestRollingUpgrade(t *testing.T) {
 	c.healthy(c.workers...)
 	c.files("f", tasks, without) // who has no such plugin sends it on
 	c.spread("f", tasks, having...)
-	before := c.shown(without)
+	var before versionsShown
+	eventually(t, 30*time.Second, "the one without to tell which versions run", func() error { // the others were asked who runs what
+		before = c.shown(without)
+		for _, m := range having {
+			if before.tasks[m.id] == "" || len(before.workers) != len(c.workers) {
+				return fmt.Errorf("%v", before)
+			}
+		}
+		return nil
+	})
 	c.send(1000)
 	c.delivers("f", tasks)
 	for i, m := range []*member{having[0], without, having[1]} {
