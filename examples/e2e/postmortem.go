@@ -59,6 +59,7 @@ func (c *cluster) autopsy() {
 
 // dump ends a worker and its plugins, and puts what their goroutines were doing into the log of the test.
 func (p *process) dump() {
+	p.tell() // what goroutines say would be the end of it else
 	log, err := os.Open(p.log)
 	if err != nil {
 		p.t.Logf("goroutines: %v", err)
