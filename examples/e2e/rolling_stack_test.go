@@ -38,6 +38,7 @@ func TestClusterOnServices(t *testing.T) {
 	hdfs, elastic := c.topic+"-hdfs", c.topic+"-elasticsearch" // their consumer groups are on a Kafka that others use too
 	c.create(hdfs, a, append(common, "connector.class", "io.confluent.connect.hdfs.HdfsSinkConnector", "hdfs.url", s.HDFSURL(),
 		"format.class", "io.confluent.connect.hdfs.json.JsonFormat", "flush.size", "1000", "rotate.interval.ms", "500")...)
+	c.spread(hdfs, tasks, a, b) // one at a time: what is placed before all are known to have its plugin is even only together with the other
 	c.create(elastic, b, append(common, "connector.class", "io.confluent.connect.elasticsearch.ElasticsearchSinkConnector",
 		"connection.url", s.ElasticsearchURL(), "key.ignore", "true", "schema.ignore", "true")...)
 	settled := func(workers ...*member) {
