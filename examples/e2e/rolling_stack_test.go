@@ -37,6 +37,7 @@ func TestClusterOnServices(t *testing.T) {
 	hdfs, elastic := c.topic+"-hdfs", c.topic+"-elasticsearch" // their consumer groups are on a Kafka that others use too
 	c.create(hdfs, a, append(common, "connector.class", "io.confluent.connect.hdfs.HdfsSinkConnector", "hdfs.url", s.HDFSURL(),
 		"format.class", "io.confluent.connect.hdfs.json.JsonFormat", "flush.size", "1000", "rotate.interval.ms", "500")...)
+	c.spread(hdfs, tasks, a, b) // one at a time: what is placed before all are known to have its plugin is even only together with the other
 	c.create(elastic, b, append(common, "connector.class", "io.confluent.connect.elasticsearch.ElasticsearchSinkConnector",
 		"connection.url", s.ElasticsearchURL(), "key.ignore", "true", "schema.ignore", "true")...)
 	settled := func(workers ...*member) {
@@ -179,7 +180,16 @@ func TestRollingUpgrade(t *testing.T) {
 	c.healthy(c.workers...)
 	c.files(name, tasks, without) // who has no such plugin sends it on
 	c.spread(name, tasks, having...)
-	before := c.shown(name, without)
+	var before versionsShown
+	eventually(t, 30*time.Second, "the one without to tell which versions run", func() error { // the others were asked who runs what
+		before = c.shown(name, without)
+		for _, m := range having {
+			if before.tasks[m.id] == "" || len(before.workers) != len(c.workers) {
+				return fmt.Errorf("%v", before)
+			}
+		}
+		return nil
+	})
 	c.send(1000)
 	c.delivers(name, tasks)
 	for i, m := range []*member{having[0], without, having[1]} {

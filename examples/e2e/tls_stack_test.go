@@ -88,7 +88,7 @@ func (a *authority) member() []byte {
 // one that does not believe the others says so.
 func TestHTTPSBetweenWorkers(t *testing.T) {
 	t.Parallel()
-	c := newCluster(t, stack.Shared(t, stack.Kafka).KafkaBootstrap(), 3, "inter.worker.key.ttl.ms", "1000")
+	c := newCluster(t, stack.Shared(t, stack.Kafka).KafkaBootstrap(), 3, "inter.worker.key.ttl.ms", "1000", "session.timeout.ms", "30000")
 	ours, others := newAuthority(t), newAuthority(t)
 	write := func(name string, text []byte) string {
 		path := filepath.Join(c.dir, name)
