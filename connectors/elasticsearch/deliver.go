@@ -137,7 +137,7 @@ func (w *writer) send(b *bulk, n int) *failure {
 	m := w.task.m
 	m.requests.Add(1)
 	m.bytes.Add(int64(len(b.payload(n))))
-	m.inFlight.Set(int64(w.task.limiter.inFlight()))
+	w.task.limiter.sending()
 	began := time.Now()
 	f := w.task.client.bulk(w.ctx, w.home, b, n)
 	switch {
@@ -154,7 +154,6 @@ func (w *writer) send(b *bulk, n int) *failure {
 	took := time.Since(began).Milliseconds()
 	m.millis.Add(took)
 	m.lastMillis.Set(took)
-	m.inFlight.Set(int64(w.task.limiter.inFlight() - 1))
 	return f
 }
 

@@ -19,7 +19,7 @@
 //  1. What counts is what lies in the sink's file, or in the index: it is counted there, and every record must be there, once.
 //  2. The two workers take turns, round by round, in a different order each time; the results are medians over the
 //     rounds, and ratios within a round.
-//  3. Both have been warmed up by a round that is not counted. While one is measured the other idles.
+//  3. Both have been warmed up by rounds that are not counted (-warmups), and Java runs with all of its compilers. While one is measured the other idles.
 //  4. The rate is taken from the first line or record to the last, so that it does not count the forming of consumer groups; CPU
 //     and memory are those of the worker process and its children, from before the connector's creation to its last line.
 //

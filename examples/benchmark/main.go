@@ -30,7 +30,7 @@ type options struct {
 	dir        string
 
 	workload    string // the only one of the HDFS sink
-	warmups     int    // rounds of the HDFS sink that do not count
+	warmups     int    // rounds that do not count
 	replication int    // copies of a block in HDFS
 }
 
@@ -54,7 +54,7 @@ func main() {
 	elastic := flag.Bool("elasticsearch", false, "measure the Elasticsearch sink against a loop that only sends bulk requests")
 	hdfs := flag.Bool("hdfs", false, "measure the HDFS sink on real HDFS")
 	flag.StringVar(&o.workload, "workload", "", "the only workload of the HDFS sink to measure: json-100000, json-10000 or string-100000")
-	flag.IntVar(&o.warmups, "warmups", 2, "rounds of the HDFS sink that do not count: the servers' compilers are at work in them")
+	flag.IntVar(&o.warmups, "warmups", 2, "rounds that do not count: the compilers of the Java processes are at work in them")
 	flag.IntVar(&o.replication, "replication", 1, "copies of a block in HDFS, at most 3")
 	flag.Parse()
 	o.converters = strings.Split(converters, ",")
@@ -121,7 +121,7 @@ func run(ctx context.Context, o options) error {
 	results := map[string]map[string][]result{}
 	for _, conv := range o.converters {
 		results[conv] = map[string][]result{}
-		for round := range o.rounds + 1 {
+		for round := range o.warmups + o.rounds {
 			order := slices.Clone(peers)
 			if round%2 == 1 {
 				slices.Reverse(order)
@@ -132,7 +132,7 @@ func run(ctx context.Context, o options) error {
 					return fmt.Errorf("%s, %s, round %d: %w", p.name, conv, round, err)
 				}
 				note := ""
-				if round == 0 {
+				if round < o.warmups {
 					note = "  (warm-up)"
 				} else {
 					results[conv][p.name] = append(results[conv][p.name], r)
