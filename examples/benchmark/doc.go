@@ -5,7 +5,8 @@
 // With -elasticsearch it measures the Elasticsearch sink against a loop that only sends bulk requests of 2,000 documents, four at a
 // time: the same documents and ids into the same index of one shard, made anew for each round. Both share the processors with the
 // server, whose own work is most of all: besides documents a second it tells documents a second of everybody's CPU time, which other
-// load on the machine changes less. The loop reads no Kafka.
+// load on the machine changes less. The loop reads no Kafka. With -server-cpus 0 the server has that processor for itself once it is
+// warm, and all others have the rest: then it is the server that bounds both sides.
 //
 // With -hdfs it measures the HDFS sink on a namenode and three datanodes, with two sizes of files and two converters: from
 // the first record that is read until the last full file is committed. What does not fill a file does not count.
@@ -18,7 +19,7 @@
 //  1. What counts is what lies in the sink's file, or in the index: it is counted there, and every record must be there, once.
 //  2. The two workers take turns, round by round, in a different order each time; the results are medians over the
 //     rounds, and ratios within a round.
-//  3. Both have been warmed up by a round that is not counted. While one is measured the other idles.
+//  3. Both have been warmed up by rounds that are not counted, and as many as -warmups says where servers need it. While one is measured the other idles.
 //  4. The rate is taken from the first line or record to the last, so that it does not count the forming of consumer groups; CPU
 //     and memory are those of the worker process and its children, from before the connector's creation to its last line.
 //
