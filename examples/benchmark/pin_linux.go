@@ -69,4 +69,3 @@ func pinProcess(pid int, cpus *unix.CPUSet) error {
 		}
 	}
 }
-
