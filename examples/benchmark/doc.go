@@ -11,7 +11,8 @@
 // the first record that is read until the last full file is committed. What does not fill a file does not count.
 // Beside each a loop writes files of the same size from memory with the same client, which says what HDFS itself takes; and the
 // CPU time of Kafka and HDFS is told, because they share the machine. -replication sets the copies of a block, -workload
-// measures one of them only.
+// measures one of them only, and -beside names folders of other builds, which are measured in turn with the first. Before all
+// that the loop writes until HDFS takes less time for a file no more, because its compilers have done their work.
 //
 // # Invariants
 //

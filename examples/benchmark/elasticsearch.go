@@ -329,6 +329,7 @@ func (p *peer) metric(ctx context.Context, name, connector string) (float64, err
 	if err != nil {
 		return 0, err
 	}
+	req.Header.Set("Accept-Encoding", "identity") // compressing it would cost the worker more than telling it
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return 0, err

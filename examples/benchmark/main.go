@@ -23,6 +23,7 @@ type options struct {
 	rounds     int
 	converters []string
 	bin        string
+	beside     string // other builds, measured in turn with the first
 	alone      bool   // sluice without its peer
 	properties string // more worker properties
 	sink       string // more settings of the connector
@@ -46,6 +47,7 @@ func main() {
 	flag.IntVar(&o.rounds, "rounds", 5, "counted rounds of each worker and converter")
 	flag.StringVar(&converters, "converters", "json,string", "converters to measure")
 	flag.StringVar(&o.bin, "bin", "bin", "folder with the binaries of make build")
+	flag.StringVar(&o.beside, "beside", "", "folders with the binaries of other builds, between commas, whose HDFS sink is measured in turn with the first")
 	flag.BoolVar(&o.alone, "alone", false, "measure sluice only, to try settings")
 	flag.StringVar(&o.properties, "properties", "", "more worker properties for sluice, between semicolons")
 	flag.StringVar(&o.sink, "sink", "", "more settings of the Elasticsearch sink, between semicolons")
@@ -102,12 +104,12 @@ func run(ctx context.Context, o options) error {
 	if err := produce(ctx, s.KafkaBootstrap(), o); err != nil {
 		return err
 	}
-	sluice, err := startSluice(ctx, s.KafkaBootstrap(), o)
+	worker, err := startSluice(ctx, s.KafkaBootstrap(), o)
 	if err != nil {
 		return err
 	}
-	defer sluice.stop()
-	peers := []*peer{sluice}
+	defer worker.stop()
+	peers := []*peer{worker}
 	if !o.alone {
 		pid, err := servicePID(s.Dir(), "connect")
 		if err != nil {
@@ -146,11 +148,16 @@ func run(ctx context.Context, o options) error {
 }
 
 func startSluice(ctx context.Context, bootstrap string, o options) (*peer, error) {
+	return startBuild(ctx, bootstrap, sluice, o.bin, o)
+}
+
+// startBuild starts the worker of a build, under a name of its own.
+func startBuild(ctx context.Context, bootstrap, name, bin string, o options) (*peer, error) {
 	listen, err := freePort()
 	if err != nil {
 		return nil, err
 	}
-	props := filepath.Join(o.dir, "worker.properties")
+	props := filepath.Join(o.dir, name+".properties")
 	text := fmt.Sprintf(`bootstrap.servers=%[1]s
 group.id=%[2]s
 key.converter=org.apache.kafka.connect.storage.StringConverter
@@ -162,21 +169,21 @@ status.storage.replication.factor=1
 listeners=http://%[3]s
 plugin.path=%[4]s
 %[5]s
-`, bootstrap, topic, listen, filepath.Join(o.bin, "plugins"), strings.ReplaceAll(o.properties, ";", "\n"))
+`, bootstrap, topic+"-"+name, listen, filepath.Join(bin, "plugins"), strings.ReplaceAll(o.properties, ";", "\n"))
 	if err := os.WriteFile(props, []byte(text), 0o600); err != nil {
 		return nil, err
 	}
-	log, err := os.Create(filepath.Join(o.dir, "sluice.log"))
+	log, err := os.Create(filepath.Join(o.dir, name+".log"))
 	if err != nil {
 		return nil, err
 	}
 	began := time.Now()
-	cmd := exec.Command(filepath.Join(o.bin, "sluice"), "worker", props)
+	cmd := exec.Command(filepath.Join(bin, "sluice"), "worker", props)
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	p := &peer{name: "sluice", url: "http://" + listen, pid: cmd.Process.Pid, stop: func() {
+	p := &peer{name: name, url: "http://" + listen, pid: cmd.Process.Pid, stop: func() {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		_ = cmd.Wait()
 		_ = log.Close()
@@ -187,7 +194,7 @@ plugin.path=%[4]s
 		tail, _ := os.ReadFile(log.Name())
 		return nil, fmt.Errorf("%w; its log:\n%s", err, tail)
 	}
-	fmt.Printf("sluice answers REST %d ms after its start, and is up after %d ms\n", answered.Sub(began).Milliseconds(), time.Since(began).Milliseconds())
+	fmt.Printf("%s answers REST %d ms after its start, and is up after %d ms\n", name, answered.Sub(began).Milliseconds(), time.Since(began).Milliseconds())
 	return p, nil
 }
 
