@@ -30,12 +30,12 @@ demo: build ## run the whole pipeline and leave it running until Ctrl-C
 
 .PHONY: test
 test: build ## all tests, with real Kafka, Connect, HDFS and Elasticsearch (needs Java 17 and Maven)
-	@examples/stack/with-stack go test -p $(STACK_PARALLEL) -timeout 25m -tags stack $(TEST_FLAGS) ./...
+	@examples/stack/with-stack go test -p $(STACK_PARALLEL) -timeout 60m -tags stack $(TEST_FLAGS) ./...
 
 .PHONY: test-fast
 test-fast: build ## the tests that need no Java
 	@echo "test-fast: without the tests against real Kafka, HDFS and Elasticsearch (make test runs them)"
-	go test -p $(TEST_PARALLEL) -timeout 20m $(TEST_FLAGS) ./...
+	go test -p $(TEST_PARALLEL) -timeout 40m $(TEST_FLAGS) ./...
 
 .PHONY: race
 race: ## the tests that need no Java, with the race detector

@@ -137,7 +137,7 @@ func (w *writer) send(b *bulk, n int) *failure {
 	m := w.task.m
 	m.requests.Add(1)
 	m.bytes.Add(int64(len(b.payload(n))))
-	m.inFlight.Set(int64(w.task.limiter.inFlight()))
+	w.task.limiter.sending()
 	began := time.Now()
 	f := w.task.client.bulk(w.ctx, w.home, b, n)
 	took := time.Since(began)
@@ -158,7 +158,6 @@ func (w *writer) send(b *bulk, n int) *failure {
 	}
 	m.millis.Add(took.Milliseconds())
 	m.lastMillis.Set(took.Milliseconds())
-	m.inFlight.Set(int64(w.task.limiter.inFlight() - 1))
 	return f
 }
 

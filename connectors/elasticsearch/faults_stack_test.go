@@ -115,12 +115,16 @@ func load(t *testing.T, c *counting, topic string, set map[string]string, n int6
 	for p.n < n {
 		if p.n == n/4 {
 			faults.Go(func() {
-				c.await(int(n / 8)) // so that the index exists and requests are under way
+				c.await(ctx, int(n/8)) // so that the index exists and requests are under way
 				fault(ctx, p.first, begun)
 			})
 		}
 		if p.n == n/2 {
-			<-begun
+			select {
+			case <-begun:
+			case <-ctx.Done():
+				t.Fatal("the fault does not begin")
+			}
 		}
 		if err := p.write(ctx, chunk); err != nil {
 			t.Fatal(err)

@@ -14,6 +14,7 @@ type limiter struct {
 	most           int           // requests
 	rights         chan struct{} // one for each further request that may be sent now
 	records, bytes int           // bounds
+	m              *instruments  // their gauges are set with the lock held: of two at once the later one would else be lost
 
 	mu     sync.Mutex
 	window int           // requests that may be under way, from 1 to most
@@ -25,10 +26,10 @@ type limiter struct {
 	freed  chan struct{} // closed and replaced when something is given back
 }
 
-func newLimiter(requests, records, bytes int) *limiter {
+func newLimiter(requests, records, bytes int, m *instruments) *limiter {
 	l := &limiter{
 		most: requests, rights: make(chan struct{}, requests), window: 1,
-		records: records, bytes: bytes, freed: make(chan struct{}),
+		records: records, bytes: bytes, m: m, freed: make(chan struct{}),
 	}
 	l.rights <- struct{}{}
 	return l
@@ -48,11 +49,26 @@ func (l *limiter) enter(ctx context.Context) error {
 func (l *limiter) leave() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	defer l.show()
 	if l.debt > 0 {
 		l.debt--
 		return
 	}
 	l.rights <- struct{}{}
+}
+
+// sending shows a request that is about to be sent.
+func (l *limiter) sending() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.show()
+}
+
+// show sets the gauges.
+func (l *limiter) show() {
+	l.m.inFlight.Set(int64(l.inFlight()))
+	l.m.bufferedRecords.Set(int64(l.held[0]))
+	l.m.bufferedBytes.Set(int64(l.held[1]))
 }
 
 // slower halves the number of requests that may be under way.
@@ -118,8 +134,6 @@ func (l *limiter) learn(took float64) {
 
 // inFlight is the number of requests under way.
 func (l *limiter) inFlight() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	return l.window + l.debt - len(l.rights)
 }
 
@@ -133,6 +147,7 @@ func (l *limiter) reserve(first bool, records, bytes int) (ok bool, wait <-chan 
 	}
 	l.held[0] += records
 	l.held[1] += bytes
+	l.show()
 	return true, nil
 }
 
@@ -141,6 +156,7 @@ func (l *limiter) release(records, bytes int) {
 	defer l.mu.Unlock()
 	l.held[0] -= records
 	l.held[1] -= bytes
+	l.show()
 	close(l.freed)
 	l.freed = make(chan struct{})
 }

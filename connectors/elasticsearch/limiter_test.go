@@ -6,14 +6,17 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/sluice-connect/sluice/connectors"
 )
 
 // However successes, failures and requests follow one another, never more requests than the window are let in, and when all
-// have ended as many may enter as the window says.
+// have ended as many may enter as the window says. The gauges show what is under way.
 func TestLimiter(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		most := rapid.IntRange(1, 9).Draw(rt, "most")
-		l := newLimiter(most, 0, 0)
+		shown := newRuntime(connectors.PayloadString, connectors.PayloadJSON)
+		l := newLimiter(most, 5, 50, newInstruments(shown))
 		done, cancel := context.WithCancel(context.Background())
 		cancel()
 		enter := func() bool {
@@ -24,14 +27,20 @@ func TestLimiter(t *testing.T) {
 				return false
 			}
 		}
-		flying := 0
-		for _, step := range rapid.SliceOfN(rapid.IntRange(0, 3), 0, 60).Draw(rt, "steps") {
+		gauge := func(name string, want int) {
+			if got := shown.metric(name).get(); got != int64(want) {
+				rt.Fatalf("%s is %d, want %d", name, got, want)
+			}
+		}
+		flying, held := 0, 0
+		for _, step := range rapid.SliceOfN(rapid.IntRange(0, 5), 0, 60).Draw(rt, "steps") {
 			switch step {
 			case 0:
 				if in := enter(); in != (flying < l.window) {
 					rt.Fatalf("entered %v with %d of %d", in, flying, l.window)
 				} else if in {
 					flying++
+					l.sending()
 				}
 			case 1:
 				if flying > 0 {
@@ -42,7 +51,21 @@ func TestLimiter(t *testing.T) {
 				l.slower()
 			case 3:
 				l.passed(rapid.IntRange(0, 1).Draw(rt, "size"), time.Duration(rapid.IntRange(1, 9).Draw(rt, "took")))
+			case 4:
+				if ok, _ := l.reserve(held == 0, 2, 20); ok != (held < 2) {
+					rt.Fatalf("reserved %v with %d held", ok, held)
+				} else if ok {
+					held++
+				}
+			case 5:
+				if held > 0 {
+					held--
+					l.release(2, 20)
+				}
 			}
+			gauge("bulk_requests_in_flight", flying)
+			gauge("buffered_records", 2*held)
+			gauge("buffered_bytes", 20*held)
 			if l.window < 1 || l.window > most || l.inFlight() != flying {
 				rt.Fatalf("window %d of %d, %d in flight, want %d", l.window, most, l.inFlight(), flying)
 			}
@@ -78,7 +101,7 @@ func TestLimiterFindsTheWindow(t *testing.T) {
 		{"two at a time", 2, 20 * time.Millisecond, [2]int{4, 8}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			l := newLimiter(10, 0, 0)
+			l := newLimiter(10, 0, 0, newInstruments(newRuntime(connectors.PayloadString, connectors.PayloadJSON)))
 			serve := func(alone time.Duration, most int) {
 				for range 2000 {
 					l.passed(1000, alone*time.Duration(max(l.window, tc.capacity))/time.Duration(tc.capacity))

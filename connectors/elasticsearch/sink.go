@@ -99,7 +99,7 @@ func (Sink) Start(_ context.Context, cfg connectors.Config, rt connectors.Runtim
 		return nil, err
 	}
 	t := &task{set: set, format: rt.Records(), client: c, m: newInstruments(rt.Metrics()), log: rt.Logger()}
-	t.limiter = newLimiter(set.inFlight, set.records, set.bytes)
+	t.limiter = newLimiter(set.inFlight, set.records, set.bytes, t.m)
 	t.sizes = newSizes(set.bulkBytes)
 	t.spare = make(chan *bulk, set.inFlight)
 	return t, nil

@@ -126,7 +126,7 @@ func TestStackCompactionUnderKills(t *testing.T) {
 	shut(t, last)
 	check()
 	t.Logf("%d records; %d kills within a swap; at most %d records lay in two files", n, amid, twice)
-	if n < int64(most) || n < 50 {
+	if n < int64(most) || most < 15 { // a merge is of three files at least, of five records each
 		t.Errorf("resumes at %d, %d records were seen", n, most)
 	}
 	h.expect(root, n)

@@ -146,10 +146,18 @@ func heals(t *testing.T, drivers ...*driver) {
 	}
 }
 
-// What can happen to HDFS happens, one after the other, while writers of all kinds write. Afterwards nothing is missing,
+// goesOn waits until a driver has made more records durable than there are now, so that what follows comes at another point of its files.
+func goesOn(t *testing.T, d *driver, records int64) {
+	t.Helper()
+	before, _, _, _ := d.acks.state()
+	d.acks.until(t, d.name+" goes on", func(a *acks) bool { return a.durable >= before+records })
+}
+
+// What can happen to HDFS happens, one after the other in an order by chance, while writers of all kinds write. Afterwards nothing is missing,
 // nothing is there twice, and nothing is left over.
 func TestStackFaults(t *testing.T) {
 	const full = "dfs.datanode.du.reserved=1000000000000000"
+	rng := seed(t)
 	s := stack.Own(t, stack.Options{Env: map[string]string{"STACK_HDFS_HEAP": "160m", "STACK_HDFS_SETTINGS": full}}, stack.HDFS)
 	do := func(what string, f func(context.Context) error) {
 		t.Helper()
@@ -170,51 +178,60 @@ func TestStackFaults(t *testing.T) {
 	do("datanodes have room", func(ctx context.Context) error { return s.Restart(ctx, stack.HDFS) })
 	heals(t, flush, streamed, appends)
 
-	for _, q := range []struct{ what, set, to, clear, shown string }{
-		{"names", "-setQuota", "1", "-clrQuota", "NSQuotaExceeded"},
-		{"space", "-setSpaceQuota", "1m", "-clrSpaceQuota", "DSQuotaExceeded"},
-	} {
-		roots := []string{path.Dir(flush.root), path.Dir(streamed.root), path.Dir(appends.root)}
-		do("quota of "+q.what, func(ctx context.Context) error { return s.DFSAdmin(ctx, append([]string{q.set, q.to}, roots...)...) })
-		hurts(t, q.shown, flush, streamed, appends)
-		do("no quota of "+q.what, func(ctx context.Context) error { return s.DFSAdmin(ctx, append([]string{q.clear}, roots...)...) })
+	quota := func(what, set, to, clear, shown string) func() {
+		return func() {
+			roots := []string{path.Dir(flush.root), path.Dir(streamed.root), path.Dir(appends.root)}
+			do("quota of "+what, func(ctx context.Context) error { return s.DFSAdmin(ctx, append([]string{set, to}, roots...)...) })
+			hurts(t, shown, flush, streamed, appends)
+			do("no quota of "+what, func(ctx context.Context) error { return s.DFSAdmin(ctx, append([]string{clear}, roots...)...) })
+		}
+	}
+	faults := []func(){
+		quota("names", "-setQuota", "1", "-clrQuota", "NSQuotaExceeded"),
+		quota("space", "-setSpaceQuota", "1m", "-clrSpaceQuota", "DSQuotaExceeded"),
+		func() {
+			do("namenode killed", func(ctx context.Context) error { return s.Kill(ctx, stack.NameNode) })
+			hurts(t, "", flush, streamed, appends)
+			do("namenode started", func(ctx context.Context) error { return s.Start(ctx, stack.NameNode) })
+		},
+		func() {
+			node := datanodes[rng.IntN(len(datanodes))]
+			do(string(node)+" killed", func(ctx context.Context) error { return s.Kill(ctx, node) })
+			heals(t, flush, streamed, appends)
+			do(string(node)+" started", func(ctx context.Context) error { return s.Start(ctx, node) })
+		},
+		func() {
+			do("datanodes paused", func(ctx context.Context) error { return s.Pause(ctx, datanodes...) })
+			began := time.Now()
+			hurts(t, "", flush, streamed, appends)
+			if took := time.Since(began); took > 25*time.Second {
+				t.Errorf("calls to hung datanodes ended after %v, their deadline is 2 s", took)
+			}
+			do("datanodes resumed", func(ctx context.Context) error { return s.Resume(ctx, datanodes...) })
+		},
+		func() {
+			do("safe mode on", func(ctx context.Context) error { return s.SafeMode(ctx, true) })
+			hurts(t, "safe mode", flush, streamed, appends)
+			do("safe mode off", func(ctx context.Context) error { return s.SafeMode(ctx, false) })
+		},
+		func() {
+			idle := openAt(t, onStack(t, s, uniqueRoot(t), nil), -1, newAcks()) // with the usual deadline of 30 s
+			send(t, idle, 0, 6)
+			do("namenode paused", func(ctx context.Context) error { return s.Pause(ctx, stack.NameNode) })
+			hurts(t, "", flush, streamed, appends)
+			began := time.Now()
+			shut(t, idle)
+			if took := time.Since(began); took > soon {
+				t.Errorf("close took %v while the namenode hung", took)
+			}
+			do("namenode resumed", func(ctx context.Context) error { return s.Resume(ctx, stack.NameNode) })
+		},
+	}
+	for _, i := range rng.Perm(len(faults)) {
+		goesOn(t, flush, rng.Int64N(300))
+		faults[i]()
 		heals(t, flush, streamed, appends)
 	}
-
-	do("namenode killed", func(ctx context.Context) error { return s.Kill(ctx, stack.NameNode) })
-	hurts(t, "", flush, streamed, appends)
-	do("namenode started", func(ctx context.Context) error { return s.Start(ctx, stack.NameNode) })
-	heals(t, flush, streamed, appends)
-
-	do("datanode killed", func(ctx context.Context) error { return s.Kill(ctx, stack.DataNode1) })
-	heals(t, flush, streamed, appends)
-	do("datanode started", func(ctx context.Context) error { return s.Start(ctx, stack.DataNode1) })
-
-	do("datanodes paused", func(ctx context.Context) error { return s.Pause(ctx, datanodes...) })
-	began := time.Now()
-	hurts(t, "", flush, streamed, appends)
-	if took := time.Since(began); took > 25*time.Second {
-		t.Errorf("calls to hung datanodes ended after %v, their deadline is 2 s", took)
-	}
-	do("datanodes resumed", func(ctx context.Context) error { return s.Resume(ctx, datanodes...) })
-	heals(t, flush, streamed, appends)
-
-	do("safe mode on", func(ctx context.Context) error { return s.SafeMode(ctx, true) })
-	hurts(t, "safe mode", flush, streamed, appends)
-	do("safe mode off", func(ctx context.Context) error { return s.SafeMode(ctx, false) })
-	heals(t, flush, streamed, appends)
-
-	idle := openAt(t, onStack(t, s, uniqueRoot(t), nil), -1, newAcks()) // with the usual deadline of 30 s
-	send(t, idle, 0, 6)
-	do("namenode paused", func(ctx context.Context) error { return s.Pause(ctx, stack.NameNode) })
-	hurts(t, "", flush, streamed, appends)
-	began = time.Now()
-	shut(t, idle)
-	if took := time.Since(began); took > soon {
-		t.Errorf("close took %v while the namenode hung", took)
-	}
-	do("namenode resumed", func(ctx context.Context) error { return s.Resume(ctx, stack.NameNode) })
-	heals(t, flush, streamed, appends)
 
 	for _, d := range []*driver{flush, streamed, appends} {
 		d.finish()

@@ -2,7 +2,7 @@ package hdfs
 
 import (
 	"context"
-	"sync/atomic"
+	"sync"
 
 	"github.com/sluice-connect/sluice/connectors"
 )
@@ -116,7 +116,14 @@ func (t *task) Stop(context.Context) error {
 type meters struct {
 	files, bytes, retries connectors.Counter
 	buffered              connectors.Gauge
-	held                  atomic.Int64
+
+	mu   sync.Mutex // of two that change it at once the later one would else be lost
+	held int64
 }
 
-func (m *meters) hold(n int) { m.buffered.Set(m.held.Add(int64(n))) }
+func (m *meters) hold(n int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.held += int64(n)
+	m.buffered.Set(m.held)
+}

@@ -5,7 +5,6 @@ package hdfs
 import (
 	"crypto/rand"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -16,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sluice-connect/sluice/examples/stack"
 )
@@ -43,8 +43,8 @@ func superuser(t testing.TB) string {
 	return u.Username
 }
 
-// call gives the answer, or ok false where nothing is there. An answer that breaks off is asked for again: a datanode no longer has
-// the blocks of a file that was removed while it was read, which the namenode says at the next time.
+// call gives the answer, or ok false where nothing is there. An answer that breaks off, or does not come, is asked for again: a
+// datanode no longer has the blocks of a file that was removed while it was read, which the namenode says at the next time.
 func (h *webHDFS) call(method, name, op string, more ...string) (answer []byte, ok bool) {
 	h.t.Helper()
 	for again := 3; ; again-- {
@@ -52,9 +52,10 @@ func (h *webHDFS) call(method, name, op string, more ...string) (answer []byte, 
 		if err == nil {
 			return answer, ok
 		}
-		if again == 0 || method != http.MethodGet || !errors.Is(err, io.ErrUnexpectedEOF) {
+		if again == 0 || method != http.MethodGet {
 			h.t.Fatal(err)
 		}
+		_ = sleep(h.t.Context(), 100*time.Millisecond)
 	}
 }
 
@@ -70,7 +71,7 @@ func (h *webHDFS) ask(method, name, op string, more ...string) (answer []byte, o
 	}
 	res, err := h.client.Do(req)
 	if err != nil {
-		h.t.Fatal(err)
+		return nil, false, err
 	}
 	defer res.Body.Close()
 	answer, err = io.ReadAll(res.Body)
@@ -80,7 +81,7 @@ func (h *webHDFS) ask(method, name, op string, more ...string) (answer []byte, o
 	case res.StatusCode == http.StatusNotFound:
 		return nil, false, nil
 	case res.StatusCode != http.StatusOK:
-		h.t.Fatalf("%s %s of %s: HTTP %d: %s", method, op, name, res.StatusCode, answer)
+		return nil, false, fmt.Errorf("%s %s of %s: HTTP %d: %s", method, op, name, res.StatusCode, answer)
 	}
 	return answer, true, nil
 }

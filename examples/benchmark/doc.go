@@ -12,14 +12,15 @@
 // the first record that is read until the last full file is committed. What does not fill a file does not count.
 // Beside each a loop writes files of the same size from memory with the same client, which says what HDFS itself takes; and the
 // CPU time of Kafka and HDFS is told, because they share the machine. -replication sets the copies of a block, -workload
-// measures one of them only.
+// measures one of them only, and -beside names folders of other builds, which are measured in turn with the first. Before all
+// that the loop writes until HDFS takes less time for a file no more, because its compilers have done their work.
 //
 // # Invariants
 //
 //  1. What counts is what lies in the sink's file, or in the index: it is counted there, and every record must be there, once.
 //  2. The two workers take turns, round by round, in a different order each time; the results are medians over the
 //     rounds, and ratios within a round.
-//  3. Both have been warmed up by rounds that are not counted, and as many as -warmups says where servers need it. While one is measured the other idles.
+//  3. Both have been warmed up by rounds that are not counted (-warmups), and Java runs with all of its compilers. While one is measured the other idles.
 //  4. The rate is taken from the first line or record to the last, so that it does not count the forming of consumer groups; CPU
 //     and memory are those of the worker process and its children, from before the connector's creation to its last line.
 //

@@ -68,7 +68,7 @@ func runElasticsearch(ctx context.Context, o options) error {
 		o: o, url: s.ElasticsearchURL(), server: &peer{pid: pid}, kafka: &peer{pid: broker}, worker: worker, raw: encodeAll(o),
 		http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: inFlight}},
 	}
-	sides := []string{"sluice", "raw loop"}
+	sides := []string{sluice, "raw loop"}
 	if o.workload != "" {
 		sides = []string{o.workload}
 	}
@@ -154,7 +154,7 @@ func (e *elasticBench) measure(ctx context.Context, side string, round int) (ind
 	var r indexed
 	var took time.Duration
 	var err error
-	if side == "sluice" {
+	if side == sluice {
 		took, err = e.sink(ctx, round, &r)
 		r.cpu, r.kafka = perMillion(e.worker.cpu()-own), perMillion(e.kafka.cpu()-kafka)
 	} else {
@@ -343,6 +343,7 @@ func (p *peer) metric(ctx context.Context, name, connector string) (float64, err
 	if err != nil {
 		return 0, err
 	}
+	req.Header.Set("Accept-Encoding", "identity") // compressing it would cost the worker more than telling it
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return 0, err

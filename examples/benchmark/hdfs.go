@@ -49,13 +49,16 @@ func runHDFS(ctx context.Context, o options) error {
 	if err := produce(ctx, s.KafkaBootstrap(), o); err != nil {
 		return err
 	}
-	p, err := startSluice(ctx, s.KafkaBootstrap(), o)
+	peers, stop, err := hdfsPeers(ctx, s, o)
+	defer stop()
 	if err != nil {
 		return err
 	}
-	defer p.stop()
 	services, err := servers(s)
 	if err != nil {
+		return err
+	}
+	if err := warmHDFS(ctx, o, s, services); err != nil {
 		return err
 	}
 	results := map[string][]result{}
@@ -64,17 +67,25 @@ func runHDFS(ctx context.Context, o options) error {
 			if o.workload != "" && o.workload != w.name {
 				continue
 			}
-			r, err := measureHDFS(ctx, o, s, p, services, w, round)
-			if err != nil {
-				return fmt.Errorf("%s, round %d: %w", w.name, round, err)
-			}
 			note := "  (warm-up)"
 			if round >= o.warmups {
-				results[w.name], note = append(results[w.name], r), ""
+				note = ""
 			}
-			fmt.Printf("%-14s round %d: %8.0f records/s  %5.2f CPU s/million, %.2f of it the plugin  %4d MB, %d MB of it the worker; services %.2f CPU s/million, %.2f of it Kafka%s\n",
-				w.name, round, r.rate, r.cpu, r.plugin, r.rss>>20, r.own>>20, r.others, r.broker, note)
-			if r, err = loopHDFS(ctx, o, s, services, w, round); err != nil {
+			for i := range peers {
+				p := peers[(i+round)%len(peers)]
+				r, err := measureHDFS(ctx, o, s, p, services, w, round)
+				if err != nil {
+					return fmt.Errorf("%s, %s, round %d: %w", p.name, w.name, round, err)
+				}
+				name := w.label(p)
+				if round >= o.warmups {
+					results[name] = append(results[name], r)
+				}
+				fmt.Printf("%-14s round %d: %8.0f records/s  %5.2f CPU s/million, %.2f of it the plugin  %4d MB, %d MB of it the worker; services %.2f CPU s/million, %.2f of it Kafka%s\n",
+					name, round, r.rate, r.cpu, r.plugin, r.rss>>20, r.own>>20, r.others, r.broker, note)
+			}
+			r, err := loopHDFS(ctx, o, s, services, w, round)
+			if err != nil {
 				return fmt.Errorf("loop beside %s, round %d: %w", w.name, round, err)
 			}
 			if round >= o.warmups {
@@ -87,7 +98,11 @@ func runHDFS(ctx context.Context, o options) error {
 	fmt.Println("| workload | records/s | CPU s per million | CPU s of the services per million | resident MB |")
 	fmt.Println("| --- | --- | --- | --- | --- |")
 	for _, w := range workloads {
-		for _, name := range []string{w.name, loop + w.name} {
+		names := make([]string, 0, len(peers)+1)
+		for _, p := range peers {
+			names = append(names, w.label(p))
+		}
+		for _, name := range append(names, loop+w.name) {
 			rs := results[name]
 			if len(rs) == 0 {
 				continue
@@ -98,6 +113,42 @@ func runHDFS(ctx context.Context, o options) error {
 		}
 	}
 	return nil
+}
+
+// hdfsPeers starts the worker, and those of the other builds where there are any.
+func hdfsPeers(ctx context.Context, s *stack.Stack, o options) (peers []*peer, stop func(), err error) {
+	stop = func() {
+		for _, p := range peers {
+			p.stop()
+		}
+	}
+	p, err := startSluice(ctx, s.KafkaBootstrap(), o)
+	if err != nil {
+		return nil, stop, err
+	}
+	peers = append(peers, p)
+	for bin := range strings.SplitSeq(o.beside, ",") {
+		if bin == "" {
+			continue
+		}
+		p, err := startBuild(ctx, s.KafkaBootstrap(), filepath.Base(bin), bin, o)
+		if err != nil {
+			return peers, stop, err
+		}
+		peers = append(peers, p)
+	}
+	return peers, stop, nil
+}
+
+// sluice is the name of the worker that is measured.
+const sluice = "sluice"
+
+// label names the results of a workload.
+func (w workload) label(p *peer) string {
+	if p.name == sluice {
+		return w.name
+	}
+	return w.name + ", " + p.name
 }
 
 // hdfsStack starts the services, or takes those that run for tests.
@@ -154,6 +205,9 @@ func measureHDFS(ctx context.Context, o options, s *stack.Stack, p *peer, servic
 	ctx, cancel := context.WithTimeout(ctx, roundTimeout)
 	defer cancel()
 	name := fmt.Sprintf("%s-%d", w.name, round)
+	if p.name != sluice {
+		name += "-" + p.name
+	}
 	cfg := map[string]string{
 		"connector.class": "io.confluent.connect.hdfs.HdfsSinkConnector", "tasks.max": strconv.Itoa(o.partitions), "topics": topic,
 		"key.converter": "org.apache.kafka.connect.storage.StringConverter", "store.url": s.HDFSURL() + "/" + name,

@@ -23,13 +23,14 @@ type options struct {
 	rounds     int
 	converters []string
 	bin        string
+	beside     string // other builds, measured in turn with the first
 	alone      bool   // sluice without its peer
 	properties string // more worker properties
 	sink       string // more settings of the connector
 	dir        string
 
 	workload    string // the only one of the HDFS or Elasticsearch sink
-	warmups     int    // rounds of the HDFS and Elasticsearch sinks that do not count
+	warmups     int    // rounds that do not count
 	replication int    // copies of a block in HDFS
 	serverCPUs  string // processors of Elasticsearch alone
 }
@@ -47,13 +48,14 @@ func main() {
 	flag.IntVar(&o.rounds, "rounds", 5, "counted rounds of each worker and converter")
 	flag.StringVar(&converters, "converters", "json,string", "converters to measure")
 	flag.StringVar(&o.bin, "bin", "bin", "folder with the binaries of make build")
+	flag.StringVar(&o.beside, "beside", "", "folders with the binaries of other builds, between commas, whose HDFS sink is measured in turn with the first")
 	flag.BoolVar(&o.alone, "alone", false, "measure sluice only, to try settings")
 	flag.StringVar(&o.properties, "properties", "", "more worker properties for sluice, between semicolons")
 	flag.StringVar(&o.sink, "sink", "", "more settings of the Elasticsearch sink, between semicolons")
 	elastic := flag.Bool("elasticsearch", false, "measure the Elasticsearch sink against a loop that only sends bulk requests")
 	hdfs := flag.Bool("hdfs", false, "measure the HDFS sink on real HDFS")
 	flag.StringVar(&o.workload, "workload", "", "the only one to measure: of -hdfs json-100000, json-10000 or string-100000, of -elasticsearch sluice or raw loop")
-	flag.IntVar(&o.warmups, "warmups", 2, "rounds of -hdfs and -elasticsearch that do not count: the servers' compilers are at work in them")
+	flag.IntVar(&o.warmups, "warmups", 2, "rounds that do not count: the compilers of the Java processes are at work in them")
 	flag.IntVar(&o.replication, "replication", 1, "copies of a block in HDFS, at most 3")
 	flag.StringVar(&o.serverCPUs, "server-cpus", "", "with -elasticsearch: processors for the server alone, as 0 or 0,1; everybody else shares the others")
 	flag.Parse()
@@ -104,12 +106,12 @@ func run(ctx context.Context, o options) error {
 	if err := produce(ctx, s.KafkaBootstrap(), o); err != nil {
 		return err
 	}
-	sluice, err := startSluice(ctx, s.KafkaBootstrap(), o)
+	worker, err := startSluice(ctx, s.KafkaBootstrap(), o)
 	if err != nil {
 		return err
 	}
-	defer sluice.stop()
-	peers := []*peer{sluice}
+	defer worker.stop()
+	peers := []*peer{worker}
 	if !o.alone {
 		pid, err := servicePID(s.Dir(), "connect")
 		if err != nil {
@@ -121,7 +123,7 @@ func run(ctx context.Context, o options) error {
 	results := map[string]map[string][]result{}
 	for _, conv := range o.converters {
 		results[conv] = map[string][]result{}
-		for round := range o.rounds + 1 {
+		for round := range o.warmups + o.rounds {
 			order := slices.Clone(peers)
 			if round%2 == 1 {
 				slices.Reverse(order)
@@ -132,7 +134,7 @@ func run(ctx context.Context, o options) error {
 					return fmt.Errorf("%s, %s, round %d: %w", p.name, conv, round, err)
 				}
 				note := ""
-				if round == 0 {
+				if round < o.warmups {
 					note = "  (warm-up)"
 				} else {
 					results[conv][p.name] = append(results[conv][p.name], r)
@@ -148,11 +150,16 @@ func run(ctx context.Context, o options) error {
 }
 
 func startSluice(ctx context.Context, bootstrap string, o options) (*peer, error) {
+	return startBuild(ctx, bootstrap, sluice, o.bin, o)
+}
+
+// startBuild starts the worker of a build, under a name of its own.
+func startBuild(ctx context.Context, bootstrap, name, bin string, o options) (*peer, error) {
 	listen, err := freePort()
 	if err != nil {
 		return nil, err
 	}
-	props := filepath.Join(o.dir, "worker.properties")
+	props := filepath.Join(o.dir, name+".properties")
 	text := fmt.Sprintf(`bootstrap.servers=%[1]s
 group.id=%[2]s
 key.converter=org.apache.kafka.connect.storage.StringConverter
@@ -164,21 +171,21 @@ status.storage.replication.factor=1
 listeners=http://%[3]s
 plugin.path=%[4]s
 %[5]s
-`, bootstrap, topic, listen, filepath.Join(o.bin, "plugins"), strings.ReplaceAll(o.properties, ";", "\n"))
+`, bootstrap, topic+"-"+name, listen, filepath.Join(bin, "plugins"), strings.ReplaceAll(o.properties, ";", "\n"))
 	if err := os.WriteFile(props, []byte(text), 0o600); err != nil {
 		return nil, err
 	}
-	log, err := os.Create(filepath.Join(o.dir, "sluice.log"))
+	log, err := os.Create(filepath.Join(o.dir, name+".log"))
 	if err != nil {
 		return nil, err
 	}
 	began := time.Now()
-	cmd := exec.Command(filepath.Join(o.bin, "sluice"), "worker", props)
+	cmd := exec.Command(filepath.Join(bin, "sluice"), "worker", props)
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	p := &peer{name: "sluice", url: "http://" + listen, pid: cmd.Process.Pid, stop: func() {
+	p := &peer{name: name, url: "http://" + listen, pid: cmd.Process.Pid, stop: func() {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		_ = cmd.Wait()
 		_ = log.Close()
@@ -189,7 +196,7 @@ plugin.path=%[4]s
 		tail, _ := os.ReadFile(log.Name())
 		return nil, fmt.Errorf("%w; its log:\n%s", err, tail)
 	}
-	fmt.Printf("sluice answers REST %d ms after its start, and is up after %d ms\n", answered.Sub(began).Milliseconds(), time.Since(began).Milliseconds())
+	fmt.Printf("%s answers REST %d ms after its start, and is up after %d ms\n", name, answered.Sub(began).Milliseconds(), time.Since(began).Milliseconds())
 	return p, nil
 }
 

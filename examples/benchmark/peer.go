@@ -122,7 +122,7 @@ func (p *peer) firstRead(ctx context.Context, name string) (time.Time, error) {
 		select {
 		case <-ctx.Done():
 			return time.Time{}, fmt.Errorf("waiting for the first record: %w", ctx.Err())
-		case <-time.After(20 * time.Millisecond):
+		case <-time.After(50 * time.Millisecond): // it counts as the worker's work
 		}
 	}
 }

@@ -36,6 +36,9 @@ type cluster struct {
 	workers   []*member
 	env       []string // of workers that are added
 
+	connectors []string  // made by create
+	mortem     sync.Once // of the postmortem
+
 	value   func(n int64) string // of a record; by default its number
 	sent    atomic.Int64
 	stop    context.CancelFunc
@@ -101,6 +104,7 @@ func (c *cluster) add(pairs ...string) *member {
 	}
 	m.process = startWith(c.t, c.env, filepath.Join(c.dir, "worker-"+port+".log"), filepath.Join(c.bin, "sluice"), "worker", c.write("worker-"+port, props))
 	c.workers = append(c.workers, m)
+	c.t.Cleanup(c.postmortem) // that of the last comes first, before any worker is stopped
 	return m
 }
 
@@ -261,7 +265,7 @@ func (c *cluster) spread(name string, tasks int, workers ...*member) {
 // send produces numbered records to all partitions, so many a second, until done.
 func (c *cluster) send(rate int) {
 	c.t.Helper()
-	cl, err := kgo.NewClient(kgo.SeedBrokers(c.bootstrap), kgo.DefaultProduceTopic(c.topic), kgo.RecordPartitioner(kgo.RoundRobinPartitioner()), kgo.RecordDeliveryTimeout(2*time.Minute))
+	cl, err := kgo.NewClient(kgo.SeedBrokers(c.bootstrap), kgo.DefaultProduceTopic(c.topic), kgo.RecordPartitioner(kgo.RoundRobinPartitioner()), kgo.RecordDeliveryTimeout(10*time.Minute)) // Kafka may be away by then
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -365,6 +369,9 @@ func (c *cluster) create(name string, through *member, pairs ...string) {
 	}
 	if err := requestBy(through.client, http.MethodPut, through.url+"/connectors/"+url.PathEscape(name)+"/config", cfg, nil); err != nil {
 		c.t.Fatal(err)
+	}
+	if !slices.Contains(c.connectors, name) {
+		c.connectors = append(c.connectors, name)
 	}
 }
 

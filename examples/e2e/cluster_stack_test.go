@@ -25,11 +25,9 @@ func TestBrokerRestart(t *testing.T) {
 	c.spread("f", tasks, c.workers...)
 	c.send(1000)
 	c.delivers("f", tasks)
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	defer cancel()
-	for what, fault := range map[string]func() error{
-		"restart": func() error { return s.Restart(ctx, stack.Kafka) },
-		"pause": func() error { // longer than any session: the workers have to stop, and Kafka finds their sessions over
+	for what, fault := range map[string]func(context.Context) error{
+		"restart": func(ctx context.Context) error { return s.Restart(ctx, stack.Kafka) },
+		"pause": func(ctx context.Context) error { // longer than any session: the workers have to stop, and Kafka finds their sessions over
 			if err := s.Pause(ctx, stack.Kafka); err != nil {
 				return err
 			}
@@ -44,7 +42,7 @@ func TestBrokerRestart(t *testing.T) {
 			return s.Resume(ctx, stack.Kafka)
 		},
 	} {
-		if err := fault(); err != nil {
+		if err := fault(t.Context()); err != nil { // the stack has limits of its own
 			t.Fatal(err)
 		}
 		began := time.Now()

@@ -169,9 +169,8 @@ func filesApart(t testing.TB, webhdfs, topic string) (files []string, within int
 func readApart(t testing.TB, webhdfs, topic string) int {
 	t.Helper()
 	seen := map[string]bool{}
-	files, _ := filesApart(t, webhdfs, topic)
-	for _, path := range files {
-		for line := range strings.Lines(string(openHDFS(t, webhdfs, path))) {
+	for path, text := range filesHDFS(t, webhdfs, func() []string { files, _ := filesApart(t, webhdfs, topic); return files }) {
+		for line := range strings.Lines(string(text)) {
 			if seen[line] || !strings.HasSuffix(line, "}\n") {
 				t.Errorf("%s: a line that is torn or there twice: %.80q", path, line)
 			}

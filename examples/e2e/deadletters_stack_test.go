@@ -117,8 +117,8 @@ func TestDeadLettersUnderKills(t *testing.T) {
 		checkDeadLetters(t, s.KafkaBootstrap(), topic, name, bad)
 	}
 	seen := map[string]int{}
-	for _, path := range listHDFS(t, s.WebHDFSURL(), "/topics/"+topic) {
-		for line := range bytes.Lines(openHDFS(t, s.WebHDFSURL(), path)) {
+	for path, text := range filesHDFS(t, s.WebHDFSURL(), func() []string { return listHDFS(t, s.WebHDFSURL(), "/topics/"+topic) }) {
+		for line := range bytes.Lines(text) {
 			var e event
 			if err := json.Unmarshal(line, &e); err != nil {
 				t.Errorf("%s: %v: %.80q", path, err, line)

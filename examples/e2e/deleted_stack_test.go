@@ -115,7 +115,7 @@ func TestDeletedTopicsThatAreMadeAnew(t *testing.T) {
 // sharing is two workers that share the tasks of a connector, under load.
 func sharing(t *testing.T, bootstrap string) (c *cluster, name string) {
 	t.Helper()
-	c = newCluster(t, bootstrap, 2)
+	c = newCluster(t, bootstrap, 2, "session.timeout.ms", "30000") // nobody is to lose its place by being slow
 	a, b := c.add(), c.add()
 	c.healthy(a, b)
 	name = c.topic + "-f" // connectors of one name have one consumer group, also those of different clusters on one Kafka

@@ -63,7 +63,7 @@ var differentialCases = []struct {
 	{method: "POST", path: "/connectors/NAME/restart"},
 	{method: "GET", path: "/connectors/NAME/status", until: `"connector":{"state":"RUNNING" and "id":0,"state":"RUNNING" and "id":1,"state":"RUNNING"`},
 	{method: "POST", path: "/connectors/none/restart?includeTasks=true"},
-	{method: "POST", path: "/connectors/NAME/restart?onlyFailed=true"},
+	{method: "POST", path: "/connectors/NAME/restart?onlyFailed=true", until: `"connector":{"state":"RUNNING" and "id":0,"state":"RUNNING" and "id":1,"state":"RUNNING"`}, // the restart before may show late
 	{method: "POST", path: "/connectors/NAME/tasks/0/restart"},
 	{method: "POST", path: "/connectors/NAME/tasks/9/restart"},
 	{method: "POST", path: "/connectors/none/tasks/0/restart"},

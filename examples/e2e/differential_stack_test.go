@@ -143,6 +143,7 @@ func (d *differ) exchange(method, path, body string, header http.Header) reply {
 		d.t.Fatal(err)
 	}
 	req.URL.Opaque, req.Header = fill.Replace(path), header
+	req.Close = true // a server may close a connection after an odd request, while the next one is on its way
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		d.t.Fatal(err)

@@ -7,6 +7,7 @@
 //  2. Faults come at observed progress, not at times, so that a slow machine tests the same thing.
 //  3. The readers use HTTP and the files' contents only: WebHDFS and Elasticsearch's search, never the sinks' clients.
 //  4. Every fault test ends by healing and waiting for progress.
+//  5. What is to take no longer than some seconds may take longer only by as much as the machine is measured to be slower meanwhile.
 //
 // # Neighbours
 //

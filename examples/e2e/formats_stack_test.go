@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -107,9 +108,10 @@ func check(t *testing.T, s *stack.Stack, format, topic string, perPartition, par
 	for partition := range partitions {
 		var local []string
 		next := int64(0)
-		folder := listHDFS(t, s.WebHDFSURL(), fmt.Sprintf("/%s/%s/partition=%d", format, topic, partition))
-		slices.Sort(folder) // by offsets, which are padded
-		for _, path := range folder {
+		texts := filesHDFS(t, s.WebHDFSURL(), func() []string {
+			return listHDFS(t, s.WebHDFSURL(), fmt.Sprintf("/%s/%s/partition=%d", format, topic, partition))
+		})
+		for _, path := range slices.Sorted(maps.Keys(texts)) { // by offsets, which are padded
 			m := names.FindStringSubmatch(path)
 			if m == nil || m[1] != strconv.Itoa(partition) {
 				t.Fatalf("a file whose name says nothing: %s", path)
@@ -121,7 +123,7 @@ func check(t *testing.T, s *stack.Stack, format, topic string, perPartition, par
 			}
 			next = last + 1
 			name := filepath.Join(dir, fmt.Sprintf("%d-%d.%s", partition, first, format))
-			if err := os.WriteFile(name, openHDFS(t, s.WebHDFSURL(), path), 0o600); err != nil {
+			if err := os.WriteFile(name, texts[path], 0o600); err != nil {
 				t.Fatal(err)
 			}
 			local = append(local, name)

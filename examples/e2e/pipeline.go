@@ -80,6 +80,7 @@ type process struct {
 	args []string
 	env  []string
 	log  string
+	told bool // what its log says at the end
 
 	mu  sync.Mutex
 	cmd *exec.Cmd
@@ -98,17 +99,26 @@ func startWith(t testing.TB, env []string, log, path string, args ...string) *pr
 	p.start()
 	t.Cleanup(func() {
 		p.stop()
-		if t.Failed() {
-			if b, err := os.ReadFile(log); err == nil {
-				lines := strings.Split(strings.TrimSpace(string(b)), "\n")
-				t.Logf("last lines of %s:\n%s", filepath.Base(log), strings.Join(lines[max(0, len(lines)-60):], "\n"))
-				if i := slices.IndexFunc(lines, isCrash); i >= 0 {
-					t.Logf("it has crashed:\n%s", strings.Join(lines[i:min(len(lines), i+60)], "\n"))
-				}
-			}
+		if t.Failed() && !p.told {
+			p.tell()
 		}
 	})
 	return p
+}
+
+// tell puts the end of the process' log into that of the test.
+func (p *process) tell() {
+	p.told = true
+	b, err := os.ReadFile(p.log)
+	if err != nil {
+		p.t.Log(err)
+		return
+	}
+	lines := strings.Split(strings.TrimSpace(string(b)), "\n")
+	p.t.Logf("last lines of %s:\n%s", filepath.Base(p.log), strings.Join(lines[max(0, len(lines)-200):], "\n"))
+	if i := slices.IndexFunc(lines, isCrash); i >= 0 {
+		p.t.Logf("it has crashed:\n%s", strings.Join(lines[i:min(len(lines), i+60)], "\n"))
+	}
 }
 
 // isCrash tells whether a line of a log is the first that a Go program prints when it dies.

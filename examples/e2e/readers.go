@@ -6,9 +6,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -32,7 +34,8 @@ func readHDFS(t testing.TB, webhdfs, topic string) map[string]int {
 	seen := map[string]int{}
 	type span struct{ first, last int64 }
 	spans := map[string][]span{}
-	for _, path := range listHDFS(t, webhdfs, "/topics/"+topic) {
+	texts := filesHDFS(t, webhdfs, func() []string { return listHDFS(t, webhdfs, "/topics/"+topic) })
+	for _, path := range slices.Sorted(maps.Keys(texts)) {
 		m := fileName.FindStringSubmatch(path[strings.LastIndexByte(path, '/')+1:])
 		if m == nil {
 			t.Errorf("a file whose name says nothing: %s", path)
@@ -42,7 +45,7 @@ func readHDFS(t testing.TB, webhdfs, topic string) map[string]int {
 		last, _ := strconv.ParseInt(m[4], 10, 64)
 		spans[m[2]] = append(spans[m[2]], span{first, last})
 		lines := int64(0)
-		for line := range bytes.Lines(openHDFS(t, webhdfs, path)) {
+		for line := range bytes.Lines(texts[path]) {
 			if line[len(line)-1] != '\n' {
 				t.Errorf("%s is torn: %.80q", path, line)
 			}
@@ -97,18 +100,42 @@ func listHDFS(t testing.TB, webhdfs, dir string) []string {
 	return files
 }
 
-func openHDFS(t testing.TB, webhdfs, path string) []byte {
+// filesHDFS reads files as they are at one moment. What a process has asked for before it was killed the namenode may do a moment later:
+// then they are listed and read again.
+func filesHDFS(t testing.TB, webhdfs string, list func() []string) (texts map[string][]byte) {
 	t.Helper()
+	eventually(t, patience, "files that stay while they are read", func() error {
+		files := list()
+		texts = make(map[string][]byte, len(files))
+		for _, path := range files {
+			text, err := openHDFS(webhdfs, path)
+			if err != nil {
+				return err
+			}
+			texts[path] = text
+		}
+		if again := list(); !slices.Equal(files, again) {
+			return fmt.Errorf("listed were %v, and then %v", files, again)
+		}
+		return nil
+	})
+	return texts
+}
+
+func openHDFS(webhdfs, path string) ([]byte, error) {
 	resp, err := http.Get(webhdfs + "/webhdfs/v1" + strings.ReplaceAll(path, "+", "%2B") + "?op=OPEN")
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	defer resp.Body.Close()
 	b, err := io.ReadAll(bufio.NewReader(resp.Body))
-	if err != nil || resp.StatusCode != http.StatusOK {
-		t.Fatalf("reading %s: %s %v", path, resp.Status, err)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("reading %s: %w", path, err)
+	case resp.StatusCode != http.StatusOK:
+		return nil, fmt.Errorf("reading %s: %s: %.300s", path, resp.Status, b)
 	}
-	return b
+	return b, nil
 }
 
 // readElasticsearch counts, for every user, the documents of an index.

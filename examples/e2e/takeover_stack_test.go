@@ -23,7 +23,7 @@ import (
 // Connectors that Kafka Connect has made run on in sluice, started with the same properties on the same topics, and then in Kafka
 // Connect again; as both stop in order, no record is lost or doubled.
 func TestTakeOverAndReturn(t *testing.T) {
-	s := stack.Own(t, stack.Options{Env: map[string]string{"STACK_CONNECT_SETTINGS": "offset.flush.interval.ms=500"}}, stack.Kafka, stack.Connect)
+	s := stack.Own(t, stack.Options{Env: map[string]string{"STACK_CONNECT_SETTINGS": "offset.flush.interval.ms=500 task.shutdown.graceful.timeout.ms=60000", "STACK_STOP_TIMEOUT": "120"}}, stack.Kafka, stack.Connect)
 	bin, dir, rest := binaries(t), t.TempDir(), s.ConnectURL()
 	props := filepath.Join(dir, "connect-distributed.properties")
 	text, err := os.ReadFile(filepath.Join(s.Dir(), "conf", "connect.properties"))
@@ -55,9 +55,13 @@ func TestTakeOverAndReturn(t *testing.T) {
 			delete(cfg, "topics")
 			cfg["topic"] = "elsewhere"
 		}
-		if err := request(http.MethodPost, rest+"/connectors", map[string]any{"name": name, "config": cfg, "initial_state": state}, nil); err != nil {
-			t.Fatal(err)
-		}
+		eventually(t, time.Minute, name+" to be made", func() error {
+			err := request(http.MethodPost, rest+"/connectors", map[string]any{"name": name, "config": cfg, "initial_state": state}, nil)
+			if err != nil && !unsettled.MatchString(err.Error()) {
+				t.Fatal(err)
+			}
+			return err
+		})
 	}
 	states := func(want map[string]string) {
 		t.Helper()

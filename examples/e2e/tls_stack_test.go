@@ -30,7 +30,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/sluice-connect/sluice/worker/embedded/embeddedtest"
+	"github.com/sluice-connect/sluice/examples/stack"
 )
 
 // authority issues certificates for 127.0.0.1.
@@ -84,11 +84,11 @@ func (a *authority) member() []byte {
 	return append(cert, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})...)
 }
 
-// Three workers that speak https only, and ask for certificates, send requests on to each other, signed with a key that changes meanwhile;
+// On real Kafka, three workers that speak https only, and ask for certificates, send requests on to each other, signed with a key that changes meanwhile;
 // one that does not believe the others says so.
 func TestHTTPSBetweenWorkers(t *testing.T) {
 	t.Parallel()
-	c := newCluster(t, embeddedtest.Start(t).Bootstrap(), 3, "inter.worker.key.ttl.ms", "1000")
+	c := newCluster(t, stack.Shared(t, stack.Kafka).KafkaBootstrap(), 3, "inter.worker.key.ttl.ms", "1000", "session.timeout.ms", "30000")
 	ours, others := newAuthority(t), newAuthority(t)
 	write := func(name string, text []byte) string {
 		path := filepath.Join(c.dir, name)
@@ -119,7 +119,7 @@ func TestHTTPSBetweenWorkers(t *testing.T) {
 	add("", ca, "required")
 	// Each worker is asked for what the leader does, and for a restart of the tasks of all.
 	for i, m := range c.workers {
-		name := fmt.Sprintf("by-%d", i)
+		name := fmt.Sprintf("%s-%d", c.topic, i)
 		c.create(name, m, "connector.class", "FileStreamSink", "tasks.max", "3", "file", filepath.Join(c.dir, name))
 		c.spread(name, 3, c.workers...)
 		for n := range 3 {
@@ -149,7 +149,7 @@ func TestHTTPSBetweenWorkers(t *testing.T) {
 	} {
 		var got error
 		eventually(t, 10*time.Second, "the answer to a request signed with "+signed.name, func() error { // the key may change under it
-			if got = signedDelete(leader, "/connectors/by-0", signed.by()); signed.error == "" {
+			if got = signedDelete(leader, "/connectors/"+c.topic+"-0", signed.by()); signed.error == "" {
 				return got
 			}
 			return nil
@@ -160,7 +160,7 @@ func TestHTTPSBetweenWorkers(t *testing.T) {
 	}
 
 	doubtful := add("", foreign, "none")
-	err = requestBy(doubtful.client, http.MethodDelete, doubtful.url+"/connectors/by-1", nil, nil)
+	err = requestBy(doubtful.client, http.MethodDelete, doubtful.url+"/connectors/"+c.topic+"-1", nil, nil)
 	if err == nil || !strings.Contains(err.Error(), "forward REST request") || !strings.Contains(err.Error(), "certificate") {
 		t.Errorf("a request through a worker that does not believe the leader: %v", err)
 	}

@@ -154,9 +154,17 @@ func (c elasticsearchClient) ping(ctx context.Context) error {
 
 type connectClient struct{ url string }
 
+// Connect refuses changes while it places its work anew, as after the pause of a worker that has then lost its place.
 func (c connectClient) write(ctx context.Context, value string) error {
-	_, err := request(ctx, http.MethodPut, c.url+"/connectors/stack-test/config", `{"connector.class":"FileStreamSink","tasks.max":"1","topics":"stack-test","file":"/dev/null","value":"`+value+`"}`)
-	return err
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+	for {
+		_, err := request(ctx, http.MethodPut, c.url+"/connectors/stack-test/config", `{"connector.class":"FileStreamSink","tasks.max":"1","topics":"stack-test","file":"/dev/null","value":"`+value+`"}`)
+		if err == nil || ctx.Err() != nil || !strings.HasPrefix(err.Error(), "409 ") {
+			return err
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
 }
 
 func (c connectClient) read(ctx context.Context) (string, error) {

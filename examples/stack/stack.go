@@ -248,6 +248,7 @@ func open(dir string, opts Options) (*Stack, error) {
 	if s.log == nil {
 		s.log = io.Discard
 	}
+	s.env = append(s.env, "STACK_TIMEOUT=300") // a machine that runs tests may be slow
 	for _, v := range os.Environ() {
 		if !strings.HasPrefix(v, "STACK_") || hasAnyPrefix(v, inherited) {
 			s.env = append(s.env, v)

@@ -10,7 +10,7 @@ import (
 // SharedDir is the variable that names the folder of a stack that runs for many tests; make test sets it.
 const SharedDir = "SLUICE_STACK_DIR"
 
-const startTimeout = 5 * time.Minute
+const startTimeout = 6 * time.Minute // longer than the script itself has patience
 
 // Shared returns the stack that SLUICE_STACK_DIR names, with services added to it as needed, or starts one for this test
 // alone. A test that uses it names its topics, folders and indices after itself, and breaks nothing: that is for Own.

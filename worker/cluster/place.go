@@ -201,7 +201,8 @@ func (b *balance[T]) give(i, to int) {
 	b.has[to][k] = append(b.has[to][k], i)
 }
 
-// fill gives away what nobody has: first what few can run, and of that the heaviest.
+// fill gives away what nobody has: first what few can run, and of that the heaviest. What is handed over comes before what is new, so
+// that a connector which is made meanwhile does not take its place, and both end up spread.
 func (b *balance[T]) fill() {
 	var free []int
 	for i, w := range b.holder {
@@ -212,9 +213,19 @@ func (b *balance[T]) fill() {
 			b.give(i, w)
 		}
 	}
+	held := map[int]bool{} // groups of which somebody has something
+	for share := range b.together {
+		held[share.group] = true
+	}
+	begun := func(it item[T]) int {
+		if held[it.group] {
+			return 1
+		}
+		return 0
+	}
 	slices.SortStableFunc(free, func(x, y int) int {
 		i, j := b.items[x], b.items[y]
-		return cmp.Or(cmp.Compare(i.who.count, j.who.count), cmp.Compare(j.weight, i.weight))
+		return cmp.Or(cmp.Compare(i.who.count, j.who.count), cmp.Compare(j.weight, i.weight), cmp.Compare(begun(j), begun(i)))
 	})
 	for _, i := range free {
 		b.give(i, b.least(b.items[i].who))

@@ -76,6 +76,24 @@ func TestPlaceSpreadsEachConnector(t *testing.T) {
 	}
 }
 
+// So are those that are on their way to a worker that has come, and those of a connector that is made meanwhile.
+func TestPlaceSpreadsWhatIsHandedOverAndWhatIsNew(t *testing.T) {
+	prev := Place(Placement{}, candidates([]string{"b"}), tasks(map[string]int{"y": 6}))
+	b := prev.Workers["b"]
+	b.Tasks = b.Tasks[:3] // the others have been revoked
+	prev.Workers = map[string]Work{"b": b}
+	p := Place(prev, candidates([]string{"a", "b"}), tasks(map[string]int{"x": 6, "y": 6}))
+	for id, w := range p.Workers {
+		has := map[string]int{}
+		for _, task := range w.Tasks {
+			has[task.Connector]++
+		}
+		if has["x"] != 3 || has["y"] != 3 {
+			t.Errorf("%s has %v", id, has)
+		}
+	}
+}
+
 // tasks wants so many tasks of each connector.
 func tasks(want map[string]int) map[string]Wanted {
 	out := map[string]Wanted{}

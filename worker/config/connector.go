@@ -37,7 +37,7 @@ var (
 	LogErrors    = connectors.Bool("errors.log.enable", "Whether each such record is logged, with what went wrong.", connectors.Default("false"), handling, connectors.WithWidth(connectors.WidthShort), connectors.Display("Log Errors"))
 	LogMessages  = connectors.Bool("errors.log.include.messages", "Whether the log says which record it was: topic, partition and offset. Its content is never logged.", connectors.Default("false"), handling, connectors.WithWidth(connectors.WidthShort), connectors.Display("Log Error Details"))
 
-	Topics      = connectors.List("topics", "Topics to consume, between commas.", connectors.Default(""), common, connectors.InOrder(4), high, connectors.WithWidth(connectors.WidthLong), connectors.Display("Topics"))
+	Topics      = connectors.List("topics", "Topics to consume, between commas. One that does not exist is waited for, and not created.", connectors.Default(""), common, connectors.InOrder(4), high, connectors.WithWidth(connectors.WidthLong), connectors.Display("Topics"))
 	TopicsRegex = connectors.String("topics.regex", "Regular expression that names the topics to consume; it must match whole names.", connectors.Default(""), common, connectors.InOrder(4), high, connectors.WithWidth(connectors.WidthLong), connectors.Display("Topics regex"), connectors.Check("valid regex", checkRegex))
 
 	DeadLetterTopic       = connectors.String("errors.deadletterqueue.topic.name", "Topic that gets the records that cannot be processed, as they were; with errors.tolerance=none the one that fails the task. Offsets are committed only when Kafka has them. Empty: none.", connectors.Default(""), handling, connectors.Display("Dead Letter Queue Topic Name"))

@@ -65,6 +65,7 @@ func (h *Herder) validate(ctx context.Context, cfg map[string]string, probe bool
 	if _, unfit := errors.AsType[*pluginhost.VersionError](err); unfit && h.elsewhere(class, version) == "" {
 		blame(values, pluginVersion, err)
 	}
+	h.checkGroup(cfg, values, overrides)
 	h.checkConverters(cfg, p, values)
 	h.appendInfos(&infos, h.complete(class, values), values)
 	h.appendTransforms(&infos, cfg)
@@ -100,6 +101,20 @@ func refusal(err error) error {
 func blame(values []connectors.ConfigValue, key string, err error) {
 	i := slices.IndexFunc(values, func(v connectors.ConfigValue) bool { return v.Name == key })
 	values[i].Errors = append(values[i].Errors, err.Error())
+}
+
+// checkGroup refuses a sink whose consumers would be in the group of the workers, with Kafka Connect's words.
+func (h *Herder) checkGroup(cfg map[string]string, values []connectors.ConfigValue, overrides []config.Override) {
+	const key = "consumer.override.group.id"
+	if h.group(cfg) != h.worker.GroupID {
+		return
+	}
+	i := slices.IndexFunc(overrides, func(o config.Override) bool { return o.Value.Name == key })
+	if i < 0 {
+		blame(values, "name", fmt.Errorf("Consumer group for sink connector named %s conflicts with Connect worker group %s", cfg["name"], h.worker.GroupID))
+		return
+	}
+	overrides[i].Value.Errors = append(overrides[i].Value.Errors, fmt.Sprintf("Consumer group %s conflicts with Connect worker group %s", cfg[key], h.worker.GroupID))
 }
 
 // find looks for a class in a range of versions, and once more after a look at the plugin folders: what was just dropped there

@@ -132,6 +132,37 @@ func TestValidationRefused(t *testing.T) {
 	}
 }
 
+// The consumers of a sink cannot be in the group of the workers, whether or not its topics are there.
+func TestValidationOfTheGroup(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	w, b := s.start("group.id", "connect-taken"), newBook(t)
+	for key, tc := range map[string]struct {
+		cfg  map[string]string
+		want string
+	}{
+		"name": {
+			b.connector("days", "name", "taken"),
+			"Consumer group for sink connector named taken conflicts with Connect worker group connect-taken",
+		},
+		"consumer.override.group.id": {
+			b.connector("days", "consumer.override.group.id", "connect-taken", "name", "d"),
+			"Consumer group connect-taken conflicts with Connect worker group connect-taken",
+		},
+		"": {b.connector("days", "consumer.override.group.id", "another", "name", "taken"), ""},
+	} {
+		infos, err := w.Validate(t.Context(), "", tc.cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range infos.Configs {
+			if got := strings.Join(c.Value.Errors, "\n"); c.Value.Name == key && got != tc.want || c.Value.Name != key && got != "" {
+				t.Errorf("%s: %q", c.Value.Name, got)
+			}
+		}
+	}
+}
+
 func TestValidationWithoutClass(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

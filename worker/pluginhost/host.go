@@ -43,6 +43,7 @@ type Host struct {
 	log     *slog.Logger
 	sockets *socketDir
 	starter *starter
+	spares  spares // of processes that validate
 
 	scanning chan struct{} // a lock that can be waited for with a context
 	stopping context.Context
@@ -67,7 +68,7 @@ func New(cfg Config) (*Host, error) {
 		return nil, err
 	}
 	h := &Host{
-		cfg: cfg, log: cfg.Logger, sockets: sockets, starter: newStarter(),
+		cfg: cfg, log: cfg.Logger, sockets: sockets, starter: newStarter(), spares: spares{keep: spareFor},
 		scanning: make(chan struct{}, 1), found: map[string]inspected{}, live: map[*Process]struct{}{},
 	}
 	h.stopping, h.stop = context.WithCancel(context.Background())
@@ -175,26 +176,8 @@ func aliases(class string) []string {
 	return []string{class, simple, strings.TrimSuffix(simple, "Connector")}
 }
 
-const (
-	validateWithin = 10 * time.Second
-	stopWithin     = 2 * time.Second
-)
-
-// Validate checks a configuration in a process of its own.
-func (h *Host) Validate(ctx context.Context, p Plugin, raw map[string]string, probe bool) ([]connectors.ConfigValue, error) {
-	ctx, cancel := context.WithTimeout(ctx, validateWithin)
-	defer cancel()
-	proc, err := h.Launch(ctx, p, "validate")
-	if err != nil {
-		return nil, err
-	}
-	defer proc.Kill()
-	values, err := proc.Client().Validate(ctx, raw, probe)
-	if err != nil {
-		return nil, proc.explain(err)
-	}
-	return values, nil
-}
+// stopWithin is how long a process that was asked to end has for it.
+const stopWithin = 2 * time.Second
 
 // Launch starts a process of a plugin. connector only names it in logs. The process runs until Stop, Kill or Close.
 func (h *Host) Launch(ctx context.Context, p Plugin, connector string) (*Process, error) {
@@ -262,6 +245,7 @@ func (h *Host) Close(ctx context.Context) error {
 	}
 	h.stop()
 	h.launches.Wait() // they are killed
+	h.spares.close()
 	h.mu.Lock()
 	live := make([]*Process, 0, len(h.live))
 	for p := range h.live {

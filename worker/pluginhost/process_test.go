@@ -194,7 +194,7 @@ func TestValidationThatMisbehaves(t *testing.T) {
 		code   connectors.Code
 		want   string
 	}{
-		"hangvalidate":  {3 * time.Second, connectors.CodeRetriable, "did not answer in time"},
+		"hangvalidate":  {validateWithin * 3 / 4, connectors.CodeRetriable, "did not answer in time"},
 		"panicvalidate": {patience, connectors.CodeFatal, "no validation today"},
 		"exitvalidate":  {patience, connectors.CodeFatal, "giving up on validation"},
 	} {

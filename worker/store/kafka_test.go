@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -499,14 +500,20 @@ func TestStatusWrites(t *testing.T) {
 	}
 }
 
-// A write that Kafka refuses is sent again, and one that has been overtaken is not.
+// A write that Kafka refuses is sent again, and one that has been overtaken is not. That is said once.
 func TestStatusIsSentAgain(t *testing.T) {
 	b := embeddedtest.Start(t)
-	s := openStatus(t, options(t, b.Bootstrap(), "statuses"))
+	o, log := options(t, b.Bootstrap(), "statuses"), &logged{}
+	o.Logger = slog.New(slog.NewTextHandler(log, nil))
+	s := openStatus(t, o)
 	s.PutTask(store.TaskStatus{Connector: "a", State: store.StateRunning, WorkerID: "w", Generation: 1})
 	must(t, s.Flush(within(t, patience)))
-	refused := make(chan struct{}, 1)
+	var refused atomic.Int32
 	b.Cluster().ControlKey(int16(kmsg.Produce), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		b.Cluster().KeepControl()
+		if refused.Add(1) > 3 {
+			return nil, nil, false
+		}
 		in := req.(*kmsg.ProduceRequest)
 		resp := in.ResponseKind().(*kmsg.ProduceResponse)
 		for _, topic := range in.Topics {
@@ -519,16 +526,16 @@ func TestStatusIsSentAgain(t *testing.T) {
 			}
 			resp.Topics = append(resp.Topics, out)
 		}
-		refused <- struct{}{}
 		return resp, nil, true
 	})
 	want := store.TaskStatus{Connector: "a", State: store.StateFailed, Trace: "why", WorkerID: "w", Generation: 2}
 	s.PutTask(want)
 	must(t, s.Flush(within(t, patience)))
-	select {
-	case <-refused:
-	default:
-		t.Fatal("Kafka refused nothing")
+	if n := refused.Load(); n != 4 {
+		t.Fatalf("Kafka was asked %d times", n)
+	}
+	if n := strings.Count(log.String(), "statuses cannot be written"); n != 1 {
+		t.Errorf("it is said %d times that statuses cannot be written:\n%s", n, log)
 	}
 	other := openStatus(t, options(t, b.Bootstrap(), "statuses"))
 	if got, _ := other.Task("a", 0); got != want {

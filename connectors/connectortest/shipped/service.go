@@ -18,6 +18,7 @@ import (
 	"path"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sluice-connect/sluice/connectors"
 	"github.com/sluice-connect/sluice/connectors/connectortest"
@@ -42,8 +43,16 @@ func HDFS(tb testing.TB, hdfsURL, webURL string, values connectors.Payload, mode
 // webHDFS reads HDFS over plain HTTP.
 type webHDFS struct{ url string }
 
-func (r webHDFS) call(ctx context.Context, method, name, query string) ([]byte, error) {
-	return call(ctx, method, r.url+"/webhdfs/v1"+(&url.URL{Path: name}).EscapedPath()+"?"+query, "")
+// call reads again what breaks off: a file may be appended to or go away meanwhile, which datanodes and namenode learn one after the other.
+func (r webHDFS) call(ctx context.Context, method, name, query string) (answer []byte, err error) {
+	for range 4 {
+		answer, err = call(ctx, method, r.url+"/webhdfs/v1"+(&url.URL{Path: name}).EscapedPath()+"?"+query, "")
+		if err == nil || method != http.MethodGet || errors.Is(err, fs.ErrNotExist) || ctx.Err() != nil {
+			break
+		}
+		time.Sleep(100 * time.Millisecond) // HDFS tells nobody
+	}
+	return answer, err
 }
 
 // read gives the lines of all committed files under a folder.
