@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/sluice-connect/sluice/worker/store"
@@ -75,16 +76,28 @@ func (m *Membership) farewell(ctx context.Context) error {
 
 // leaveGroup gives up the place in the group. The client of a static member does so when it unsubscribes, but not when it is closed; it
 // sends the request in the background, when its partitions have been given up.
+//
+// While the group changes for another who comes or goes, the client may not send it before the group has settled, and a client that is
+// closed until then never does: the group would keep a member that is no more, and every further change would wait until its session is
+// over. So the coordinator is asked until the worker is out (invariant 10).
 func (m *Membership) leaveGroup(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, m.cfg.SessionTimeout)
+	defer cancel()
 	if err := m.consumer.Unsubscribe(); err != nil {
 		m.log.Debug("unsubscribing", "error", err)
 		return
 	}
 	const quiet, pause = 5, 20 * time.Millisecond // after so many polls without partitions the request is on its way
-	for n := 0; n < quiet && ctx.Err() == nil; {
+	for n := 0; ctx.Err() == nil; {
 		m.consumer.Poll(int(pause / time.Millisecond))
-		if parts, err := m.consumer.Assignment(); err == nil && len(parts) == 0 {
-			n++
+		if parts, err := m.consumer.Assignment(); err != nil || len(parts) > 0 {
+			continue
+		}
+		if n++; n < quiet {
+			continue
+		}
+		if g, err := m.describe(ctx); err != nil || !slices.Contains(g.members, m.id) {
+			return
 		}
 	}
 }

@@ -323,6 +323,27 @@ func TestLeaderLeaves(t *testing.T) {
 	w.until(t, "what it told is gone", func() bool { return len(w.store.Members()) == 1 })
 }
 
+// Who has left is out of the group, however long the coordinator takes: a request that is on its way is lost with its connection, and every
+// further change would wait for a member that is no more, until its session is over.
+func TestLeftIsOut(t *testing.T) {
+	b := embeddedtest.Start(t)
+	b.Cluster().ControlKey(int16(kmsg.LeaveGroup), func(kmsg.Request) (kmsg.Response, error, bool) {
+		b.Cluster().KeepControl()
+		b.Cluster().SleepControl(func() { time.Sleep(time.Second) })
+		return nil, nil, false
+	})
+	want := map[string]int{"x": 2}
+	a := join(t, b.Bootstrap(), addressA, want)
+	a.until(t, "settled", func() bool { return a.Settled() && grouped(a) })
+	w := join(t, b.Bootstrap(), addressB, want)
+	w.until(t, "both are placed", func() bool { return w.Settled() && grouped(w) && len(w.Placement().Workers) == 2 })
+	w.leave(t)
+	if g, err := a.describe(within(t, patience)); err != nil || slices.Contains(g.members, addressB) {
+		t.Errorf("members of the group: %v, %v", g.members, err)
+	}
+	a.until(t, "one has all", func() bool { return a.Settled() && len(a.Placement().Workers[addressA].Tasks) == 2 })
+}
+
 // A worker that dies is waited for as long as configured, and then not.
 func TestDeadWorkersTasksMove(t *testing.T) {
 	b := embeddedtest.Start(t)
