@@ -140,9 +140,14 @@ func (w *writer) send(b *bulk, n int) *failure {
 	w.task.limiter.sending()
 	began := time.Now()
 	f := w.task.client.bulk(w.ctx, w.home, b, n)
+	took := time.Since(began)
 	switch {
 	case f == nil:
-		w.task.limiter.faster()
+		size := len(b.payload(n))
+		if s := &w.task.set; n < s.batch && size < s.bulkBytes/2 {
+			size = 0 // of a request that is not full
+		}
+		w.task.limiter.passed(size, took)
 		w.task.sizes.passed(len(b.payload(n)))
 	case f.cause == causeTimeout:
 		// Halved before, a request of a service that needs longer would never end.
@@ -151,9 +156,8 @@ func (w *writer) send(b *bulk, n int) *failure {
 	case f.cause == causeBusy:
 		w.task.limiter.slower()
 	}
-	took := time.Since(began).Milliseconds()
-	m.millis.Add(took)
-	m.lastMillis.Set(took)
+	m.millis.Add(took.Milliseconds())
+	m.lastMillis.Set(took.Milliseconds())
 	return f
 }
 

@@ -154,12 +154,14 @@ func awaitTrouble(ctx context.Context, t *testing.T, ack *fakeAck, text string) 
 	}
 }
 
-// TestStackFaults breaks a server of its own: it is stopped, killed, frozen, has a short queue and takes short requests.
+// TestStackFaults breaks a server of its own: it has little memory, is stopped, killed, frozen, has a short queue and takes short
+// requests. From when it was stopped on it has other settings, which spares a start.
 func TestStackFaults(t *testing.T) {
-	s := stack.Own(t, stack.Options{Env: map[string]string{
-		"STACK_ES_SETTINGS": "http.max_content_length=1mb thread_pool.write.size=1 thread_pool.write.queue_size=20",
-	}}, stack.Elasticsearch)
+	const settings = "STACK_ES_SETTINGS"
+	s := stack.Own(t, stack.Options{Env: map[string]string{settings: "indexing_pressure.memory.limit=100kb"}}, stack.Elasticsearch)
 	r := reader{t, s.ElasticsearchURL()}
+	t.Run("memory pressure", func(t *testing.T) { memoryPressure(t, s.ElasticsearchURL()) })
+	s.Set(settings, "http.max_content_length=1mb thread_pool.write.size=1 thread_pool.write.queue_size=20")
 	must := func(err error) {
 		if err != nil {
 			t.Error(err)
@@ -230,16 +232,16 @@ func TestStackFaults(t *testing.T) {
 	})
 }
 
-// TestStackMemoryPressure has four partitions of two tasks send more at once than the server takes.
-func TestStackMemoryPressure(t *testing.T) {
-	s := stack.Own(t, stack.Options{Env: map[string]string{"STACK_ES_SETTINGS": "indexing_pressure.memory.limit=100kb"}}, stack.Elasticsearch)
+// memoryPressure has four partitions of four tasks send more at once than the server takes.
+func memoryPressure(t *testing.T, url string) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
 	const n = 5000
 	var all sync.WaitGroup
 	pairs, refused := make([]*pair, 2), 0
 	for i := range pairs {
-		p := openPair(t, count(t, s.ElasticsearchURL()), fmt.Sprintf("es-pressure-%d", i), map[string]string{"max.retries": "-1", "batch.size": "500"})
+		p := openPair(t, count(t, url), fmt.Sprintf("es-pressure-%d", i), map[string]string{"max.retries": "-1", "batch.size": "500"})
 		pairs[i] = p
 		all.Go(func() {
 			for p.n < n {
@@ -255,7 +257,7 @@ func TestStackMemoryPressure(t *testing.T) {
 	}
 	all.Wait()
 	for _, p := range pairs {
-		p.settled(reader{t, s.ElasticsearchURL()})
+		p.settled(reader{t, url})
 		refused += p.c.statuses[http.StatusTooManyRequests]
 	}
 	if refused == 0 || pairs[0].rt.metric("retries_busy_total").get()+pairs[1].rt.metric("retries_busy_total").get() == 0 {

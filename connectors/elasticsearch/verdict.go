@@ -131,7 +131,7 @@ func unreached(err error) *failure {
 	case strings.Contains(err.Error(), "server is not Elasticsearch"):
 		f.code, f.cause = connectors.CodeMisconfigured, causeOther
 		f.err = errors.New("the server does not identify itself as Elasticsearch (header X-Elastic-Product)")
-		f.hint = "correct connection.url, or set sluice.product.check to false for OpenSearch"
+		f.hint = "correct connection.url, or set sluice.product.check to false for OpenSearch or Elasticsearch before 7.14"
 	case outOfTime(err):
 		f.cause = causeTimeout
 		f.hint = "check whether Elasticsearch is overloaded or frozen, or raise read.timeout.ms"

@@ -5,7 +5,8 @@
 // With -elasticsearch it measures the Elasticsearch sink against a loop that only sends bulk requests of 2,000 documents, four at a
 // time: the same documents and ids into the same index of one shard, made anew for each round. Both share the processors with the
 // server, whose own work is most of all: besides documents a second it tells documents a second of everybody's CPU time, which other
-// load on the machine changes less. The loop reads no Kafka.
+// load on the machine changes less. The loop reads no Kafka. With -server-cpus 0 the server has that processor for itself once it is
+// warm, and all others have the rest: then it is the server that bounds both sides.
 //
 // With -hdfs it measures the HDFS sink on a namenode and three datanodes, with two sizes of files and two converters: from
 // the first record that is read until the last full file is committed. What does not fill a file does not count.

@@ -23,6 +23,9 @@ import (
 // index is what both sides of the Elasticsearch benchmark write to, made anew for each round.
 var index = topic
 
+// inFlight is how many requests the loop sends at a time.
+const inFlight = 4
+
 const indexBody = `{"settings":{"number_of_shards":1,"number_of_replicas":0,"refresh_interval":"30s"},"mappings":{"dynamic":false,"properties":{
 	"n":{"type":"long"},"timestamp":{"type":"keyword"},"userAgent":{"type":"keyword"},"colorName":{"type":"keyword"},"userName":{"type":"keyword"}}}}`
 
@@ -61,10 +64,21 @@ func runElasticsearch(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	e := &elasticBench{o: o, url: s.ElasticsearchURL(), server: &peer{pid: pid}, kafka: &peer{pid: broker}, worker: worker, raw: encodeAll(o)}
-	sides := []string{"sluice", "raw loop"}
+	e := &elasticBench{
+		o: o, url: s.ElasticsearchURL(), server: &peer{pid: pid}, kafka: &peer{pid: broker}, worker: worker, raw: encodeAll(o),
+		http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: inFlight}},
+	}
+	sides := []string{sluice, "raw loop"}
+	if o.workload != "" {
+		sides = []string{o.workload}
+	}
 	results := map[string][]indexed{}
-	for round := range o.rounds + 1 {
+	for round := range o.warmups + o.rounds {
+		if o.serverCPUs != "" && round == o.warmups { // until then the server's compilers may have all processors
+			if err := pin(o.serverCPUs, []int{pid}, append(worker.family(), broker, os.Getpid())); err != nil {
+				return err
+			}
+		}
 		order := slices.Clone(sides)
 		if round%2 == 1 {
 			slices.Reverse(order)
@@ -74,11 +88,9 @@ func runElasticsearch(ctx context.Context, o options) error {
 			if err != nil {
 				return fmt.Errorf("%s, round %d: %w", side, round, err)
 			}
-			note := ""
-			if round == 0 {
-				note = "  (warm-up)"
-			} else {
-				results[side] = append(results[side], r)
+			note := "  (warm-up)"
+			if round >= o.warmups {
+				results[side], note = append(results[side], r), ""
 			}
 			fmt.Printf("%-8s round %d: %7.0f documents/s  %5.2f CPU s/million, %5.2f of it the plugin  %5.2f of the server  %5.2f of Kafka  %4d MB, %3d of it the worker  %5.0f documents a bulk%s\n",
 				side, round, r.rate, r.cpu, r.plugin, r.server, r.kafka, r.rss>>20, r.own>>20, r.bulk, note)
@@ -126,7 +138,8 @@ type elasticBench struct {
 	server *peer
 	kafka  *peer
 	worker *peer
-	raw    [][]byte // bulk requests
+	raw    []string // bulk requests
+	http   *http.Client
 }
 
 func (e *elasticBench) measure(ctx context.Context, side string, round int) (indexed, error) {
@@ -141,7 +154,7 @@ func (e *elasticBench) measure(ctx context.Context, side string, round int) (ind
 	var r indexed
 	var took time.Duration
 	var err error
-	if side == "sluice" {
+	if side == sluice {
 		took, err = e.sink(ctx, round, &r)
 		r.cpu, r.kafka = perMillion(e.worker.cpu()-own), perMillion(e.kafka.cpu()-kafka)
 	} else {
@@ -157,7 +170,7 @@ func (e *elasticBench) measure(ctx context.Context, side string, round int) (ind
 	return r, e.verify(ctx)
 }
 
-// sink has a connector write all records, and gives the time from the first document to the last. It notes the most memory, the CPU
+// sink has a connector write all records, and gives the time from the first document to the last, with what those seen at first took. It notes the most memory, the CPU
 // time of the plugin, and how many documents a bulk request had.
 func (e *elasticBench) sink(ctx context.Context, round int, r *indexed) (took time.Duration, err error) {
 	name := fmt.Sprintf("es-%d", round)
@@ -176,19 +189,20 @@ func (e *elasticBench) sink(ctx context.Context, round int, r *indexed) (took ti
 		return 0, err
 	}
 	var first time.Time
+	early := 0 // documents that were there when the first were seen
 	for {
 		n, err := e.count(ctx)
 		if err != nil {
 			return 0, err
 		}
 		if n > 0 && first.IsZero() {
-			first = time.Now()
+			first, early = time.Now(), n
 		}
 		if rss, own := e.worker.rss(); rss > r.rss {
 			r.rss, r.own = rss, own
 		}
 		if n >= e.o.records {
-			took = time.Since(first)
+			took = time.Since(first) * time.Duration(e.o.records) / time.Duration(max(e.o.records-early, 1))
 			break
 		}
 		pause := 100 * time.Millisecond
@@ -215,7 +229,7 @@ func (e *elasticBench) sink(ctx context.Context, round int, r *indexed) (took ti
 func (e *elasticBench) loop(ctx context.Context) (time.Duration, error) {
 	var all sync.WaitGroup
 	var next atomic.Int64
-	errs := make([]error, 4)
+	errs := make([]error, inFlight)
 	began := time.Now()
 	for i := range errs {
 		all.Go(func() {
@@ -225,7 +239,7 @@ func (e *elasticBench) loop(ctx context.Context) (time.Duration, error) {
 					return
 				}
 				var answer struct{ Errors bool }
-				errs[i] = e.call(ctx, http.MethodPost, "/"+index+"/_bulk?filter_path=took,errors,items.*.error", string(e.raw[n]), &answer)
+				errs[i] = e.call(ctx, http.MethodPost, "/"+index+"/_bulk?filter_path=took,errors,items.*.error", e.raw[n], &answer)
 				if answer.Errors {
 					errs[i] = errors.New("documents were refused")
 				}
@@ -237,26 +251,26 @@ func (e *elasticBench) loop(ctx context.Context) (time.Duration, error) {
 }
 
 // encodeAll makes bulk requests of all records, with the ids that the sink gives them.
-func encodeAll(o options) [][]byte {
+func encodeAll(o options) []string {
 	const documents = 2000
-	var all [][]byte
+	var all []string
 	for p := range o.partitions {
 		var b []byte
 		offset := 0
 		for n := p; n < o.records; n += o.partitions {
 			b = fmt.Appendf(b, `{"index":{"_id":"%s+%d+%d"}}`+"\n%s\n", topic, p, offset, record(n, o.size))
 			if offset++; offset%documents == 0 {
-				all = append(all, b)
-				b = nil
+				all = append(all, string(b))
+				b = b[:0]
 			}
 		}
 		if len(b) > 0 {
-			all = append(all, b)
+			all = append(all, string(b))
 		}
 	}
 	// in the order of time, as records come from several partitions
 	per := (len(all) + o.partitions - 1) / o.partitions
-	mixed := make([][]byte, 0, len(all))
+	mixed := make([]string, 0, len(all))
 	for i := range per {
 		for p := range o.partitions {
 			if k := p*per + i; k < len(all) {
@@ -308,7 +322,7 @@ func (e *elasticBench) call(ctx context.Context, method, path, body string, out 
 		return err
 	}
 	req.Header.Set("Content-Type", "application/json")
-	res, err := http.DefaultClient.Do(req)
+	res, err := e.http.Do(req)
 	if err != nil {
 		return err
 	}

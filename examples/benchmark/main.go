@@ -29,9 +29,10 @@ type options struct {
 	sink       string // more settings of the connector
 	dir        string
 
-	workload    string // the only one of the HDFS sink
+	workload    string // the only one of the HDFS or Elasticsearch sink
 	warmups     int    // rounds that do not count
 	replication int    // copies of a block in HDFS
+	serverCPUs  string // processors of Elasticsearch alone
 }
 
 // rebalanceDelay is for how many milliseconds Kafka lets an empty group gather its members, three seconds by default. Without it the
@@ -53,9 +54,10 @@ func main() {
 	flag.StringVar(&o.sink, "sink", "", "more settings of the Elasticsearch sink, between semicolons")
 	elastic := flag.Bool("elasticsearch", false, "measure the Elasticsearch sink against a loop that only sends bulk requests")
 	hdfs := flag.Bool("hdfs", false, "measure the HDFS sink on real HDFS")
-	flag.StringVar(&o.workload, "workload", "", "the only workload of the HDFS sink to measure: json-100000, json-10000 or string-100000")
+	flag.StringVar(&o.workload, "workload", "", "the only one to measure: of -hdfs json-100000, json-10000 or string-100000, of -elasticsearch sluice or raw loop")
 	flag.IntVar(&o.warmups, "warmups", 2, "rounds that do not count: the compilers of the Java processes are at work in them")
 	flag.IntVar(&o.replication, "replication", 1, "copies of a block in HDFS, at most 3")
+	flag.StringVar(&o.serverCPUs, "server-cpus", "", "with -elasticsearch: processors for the server alone, as 0 or 0,1; everybody else shares the others")
 	flag.Parse()
 	o.converters = strings.Split(converters, ",")
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
