@@ -307,7 +307,11 @@ func TestStackBlocked(t *testing.T) {
 				}
 			}
 			c := count(t, s.ElasticsearchURL())
-			p := openPair(t, c, index, map[string]string{"max.retries": "3", "retry.backoff.ms": "20", "read.timeout.ms": "1000"})
+			patience := "30000"
+			if tc.before != "" {
+				patience = "1000" // the server waits for the shard half of that
+			}
+			p := openPair(t, c, index, map[string]string{"max.retries": "3", "retry.backoff.ms": "20", "read.timeout.ms": patience})
 			const half = 1000
 			if err := p.write(ctx, half); err != nil {
 				t.Fatal(err)

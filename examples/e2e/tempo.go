@@ -62,7 +62,7 @@ func storeDurably(path string, text []byte) error {
 	if err != nil {
 		return err
 	}
-	defer f.Close() //nolint:errcheck // Sync tells
+	defer f.Close()
 	if _, err := f.Write(text); err != nil {
 		return err
 	}

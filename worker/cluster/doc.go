@@ -23,7 +23,7 @@
 //     worker up. Active is false for the last third of it, and after it until all placements that were made meanwhile have been read.
 //  8. A worker does not start with the address of one that is alive, nor in a group that is in use by anybody else.
 //  9. While nothing changes nothing is written.
-//  10. A worker that has left is out of the group, unless that takes a session: one that the group still counted would be waited for.
+//  10. A worker that has left is out of the group, where there is time for it: one that the group still counted would be waited for.
 //
 // Correctness of what the sinks write does not rest on this package: a process that is paused ends nothing while it is, and
 // the consumer groups of the connectors and the sinks themselves fence it.
