@@ -140,14 +140,9 @@ func (w *writer) send(b *bulk, n int) *failure {
 	w.task.limiter.sending()
 	began := time.Now()
 	f := w.task.client.bulk(w.ctx, w.home, b, n)
-	took := time.Since(began)
 	switch {
 	case f == nil:
-		size := len(b.payload(n))
-		if s := &w.task.set; n < s.batch && size < s.bulkBytes/2 {
-			size = 0 // of a request that is not full
-		}
-		w.task.limiter.passed(size, took)
+		w.task.limiter.faster()
 		w.task.sizes.passed(len(b.payload(n)))
 	case f.cause == causeTimeout:
 		// Halved before, a request of a service that needs longer would never end.
@@ -156,8 +151,9 @@ func (w *writer) send(b *bulk, n int) *failure {
 	case f.cause == causeBusy:
 		w.task.limiter.slower()
 	}
-	m.millis.Add(took.Milliseconds())
-	m.lastMillis.Set(took.Milliseconds())
+	took := time.Since(began).Milliseconds()
+	m.millis.Add(took)
+	m.lastMillis.Set(took)
 	return f
 }
 

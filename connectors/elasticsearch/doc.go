@@ -21,9 +21,9 @@
 //  6. Nothing is given up but by a verdict on the document itself. Any other failure is repeated with back-off, shown as
 //     trouble, after max.retries handed to the caller of Write or Flush, and repeated further until the writer is closed.
 //     An index that is read-only, red or closed is waited for without counting.
-//  7. A task holds at most max.in.flight.requests requests under way, fewer where more would only wait in the service, fewer and
-//     smaller ones while it cannot keep up, and max.buffered.records records and sluice.buffer.bytes bytes in requests that were
-//     sent; beyond that one such request for each partition, and one that is being filled.
+//  7. A task holds at most max.in.flight.requests requests under way, fewer and smaller ones while the service cannot keep up, and max.buffered.records
+//     records and sluice.buffer.bytes bytes in requests that were sent; beyond that one such request for each partition, and one
+//     that is being filled.
 //  8. Every wait has an end: a deadline, or the closing of the writer.
 //
 // # Neighbours

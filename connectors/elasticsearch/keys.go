@@ -87,7 +87,7 @@ var (
 		"Most bytes in one bulk request, unless one document alone is larger; -1: bounded by sluice.buffer.bytes only. "+
 			"Where the server accepts less (413) the task finds its limit by halving.",
 		connectors.Default("5242880"), connectors.Between(-1, 1<<31-1), low, connector, short, connectors.Display("Bulk Size (bytes)"))
-	maxInFlight = connectors.Int("max.in.flight.requests", "Most bulk requests of a task that are under way at once. There are fewer where more would only wait in the service, and while it is overloaded (429, answers out of time).",
+	maxInFlight = connectors.Int("max.in.flight.requests", "Most bulk requests of a task that are under way at once. While the service is overloaded (429, answers out of time) there are fewer.",
 		connectors.Default("5"), connectors.Between(1, 1000), connector, short, connectors.Display("Max In-flight Requests"))
 	maxBuffered = connectors.Int("max.buffered.records",
 		"Most records of a task in requests that are under way or waiting to be repeated. Then the consumer waits; nothing fails.",

@@ -3,13 +3,11 @@ package elasticsearch
 import (
 	"context"
 	"sync"
-	"time"
 )
 
 // limiter bounds what a task has under way: requests, records and bytes (invariant 7). The bound on requests is halved when the
-// service cannot keep up, down to one, and grows again by one for some times as many successes as requests may be under way, much as
-// TCP's congestion window does (RFC 5681). It begins at one, and does not grow where more requests only wait longer in the service:
-// how that shows in the time they take is TCP Vegas' idea (Brakmo and Peterson, 1995). They would hold memory and bring nothing.
+// service cannot keep up, down to one, and grows again by one for as many successes as requests may be under way, as TCP's
+// congestion window does (RFC 5681).
 type limiter struct {
 	most           int           // requests
 	rights         chan struct{} // one for each further request that may be sent now
@@ -19,19 +17,19 @@ type limiter struct {
 	mu     sync.Mutex
 	window int           // requests that may be under way, from 1 to most
 	debt   int           // rights that are not given back when their request ends
-	tried  int           // successes since the window last changed
-	best   float64       // nanoseconds that a byte of a full request took when there was least to wait for; 0: unknown
-	recent float64       // and lately
+	grown  int           // successes since the window last changed
 	held   [2]int        // records and bytes
 	freed  chan struct{} // closed and replaced when something is given back
 }
 
 func newLimiter(requests, records, bytes int, m *instruments) *limiter {
 	l := &limiter{
-		most: requests, rights: make(chan struct{}, requests), window: 1,
+		most: requests, rights: make(chan struct{}, requests), window: requests,
 		records: records, bytes: bytes, m: m, freed: make(chan struct{}),
 	}
-	l.rights <- struct{}{}
+	for range requests {
+		l.rights <- struct{}{}
+	}
 	return l
 }
 
@@ -75,11 +73,7 @@ func (l *limiter) show() {
 func (l *limiter) slower() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.narrow(max(1, l.window/2))
-}
-
-// narrow makes the window smaller.
-func (l *limiter) narrow(window int) {
+	window := max(1, l.window/2)
 	for range l.window - window {
 		select {
 		case <-l.rights:
@@ -87,49 +81,25 @@ func (l *limiter) narrow(window int) {
 			l.debt++
 		}
 	}
-	l.window, l.tried = window, 0
+	l.window, l.grown = window, 0
 }
 
-const (
-	trials   = 4 // successes for each request of the window before it changes
-	idle     = 2 // times the best time: up to here another request is worth a trial
-	crowded  = 4 // times the best time: from here on one request less does no harm, for half of the time and more is waiting
-	smoothed = 8 // requests that recent is about
-)
-
-// passed notes a success, and how long a request of size bytes took; size is 0 for one that was too small to tell.
-func (l *limiter) passed(size int, took time.Duration) {
+// faster notes a success.
+func (l *limiter) faster() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if size > 0 {
-		l.learn(float64(took) / float64(size))
-	}
-	if l.tried++; l.tried < trials*l.window {
+	if l.window == l.most {
 		return
 	}
-	switch {
-	case l.recent > crowded*l.best && l.window > 1:
-		l.narrow(l.window - 1)
-	case l.recent > crowded*l.best: // nobody of this task is in the way: the service has become slower
-		l.best, l.tried = l.recent, 0
-	case l.recent <= idle*l.best && l.window < l.most:
-		l.window, l.tried = l.window+1, 0
-		if l.debt > 0 {
-			l.debt--
-			return
-		}
-		l.rights <- struct{}{}
-	default:
-		l.tried = 0
+	if l.grown++; l.grown < l.window {
+		return
 	}
-}
-
-func (l *limiter) learn(took float64) {
-	if l.best == 0 {
-		l.best, l.recent = took, took
+	l.window, l.grown = l.window+1, 0
+	if l.debt > 0 {
+		l.debt--
+		return
 	}
-	l.best = min(l.best, took)
-	l.recent += (took - l.recent) / smoothed
+	l.rights <- struct{}{}
 }
 
 // inFlight is the number of requests under way.

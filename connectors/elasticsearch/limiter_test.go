@@ -3,7 +3,6 @@ package elasticsearch
 import (
 	"context"
 	"testing"
-	"time"
 
 	"pgregory.net/rapid"
 
@@ -50,7 +49,7 @@ func TestLimiter(t *testing.T) {
 			case 2:
 				l.slower()
 			case 3:
-				l.passed(rapid.IntRange(0, 1).Draw(rt, "size"), time.Duration(rapid.IntRange(1, 9).Draw(rt, "took")))
+				l.faster()
 			case 4:
 				if ok, _ := l.reserve(held == 0, 2, 20); ok != (held < 2) {
 					rt.Fatalf("reserved %v with %d held", ok, held)
@@ -73,8 +72,8 @@ func TestLimiter(t *testing.T) {
 		for range flying {
 			l.leave()
 		}
-		for range 1000 {
-			l.passed(1, 1)
+		for range most * most {
+			l.faster()
 		}
 		for range most {
 			if !enter() {
@@ -85,34 +84,4 @@ func TestLimiter(t *testing.T) {
 			rt.Fatal("one too many")
 		}
 	})
-}
-
-// The window grows as long as requests take no longer for it, not beyond where they only wait in the service, and follows a service
-// that changes for good.
-func TestLimiterFindsTheWindow(t *testing.T) {
-	for _, tc := range []struct {
-		name     string
-		capacity int           // requests that the service works on side by side
-		alone    time.Duration // what one takes
-		want     [2]int        // least and most
-	}{
-		{"a large service", 100, 20 * time.Millisecond, [2]int{10, 10}},
-		{"one at a time", 1, 20 * time.Millisecond, [2]int{2, 4}},
-		{"two at a time", 2, 20 * time.Millisecond, [2]int{4, 8}},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			l := newLimiter(10, 0, 0, newInstruments(newRuntime(connectors.PayloadString, connectors.PayloadJSON)))
-			serve := func(alone time.Duration, most int) {
-				for range 2000 {
-					l.passed(1000, alone*time.Duration(max(l.window, tc.capacity))/time.Duration(tc.capacity))
-				}
-				if l.window < tc.want[0] || l.window > most {
-					t.Errorf("window %d, want %d to %d", l.window, tc.want[0], most)
-				}
-			}
-			serve(tc.alone, tc.want[1])
-			serve(10*tc.alone, tc.want[1])
-			serve(tc.alone/10, l.most) // what a request takes alone shows only when there are few
-		})
-	}
 }

@@ -11,7 +11,7 @@ import (
 
 func main() {
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(25) // what lives are requests, which are used again and have nothing to be scanned; little garbage comes of what passes through
+		debug.SetGCPercent(50) // requests are used again, so that little garbage comes of what passes through
 	}
 	plugins.Serve(elasticsearch.New())
 }
