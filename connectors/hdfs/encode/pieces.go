@@ -35,35 +35,19 @@ func (b Bytes) WriteTo(w io.Writer) (written int64, err error) {
 // piece to the size of a file would copy it again and again, and leave twice its memory behind.
 const segment = 256 << 10
 
-// segments are free ones, shared by the files of a format. A sync.Pool loses them between two files: the content of files is
-// most of what lives, so that the garbage is collected many times while one is filled.
-type segments struct {
-	mu   sync.Mutex
-	free []*[segment]byte
-}
-
-// mostFree bounds the memory that is kept for files to come: the next one of a few megabytes, while the one before is being committed.
-const mostFree = 8
+// segments are free ones, shared by the files of a format.
+type segments struct{ pool sync.Pool }
 
 func (s *segments) get() []byte {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if n := len(s.free); n > 0 {
-		a := s.free[n-1]
-		s.free = s.free[:n-1]
+	if a, ok := s.pool.Get().(*[segment]byte); ok {
 		return a[:0]
 	}
 	return make([]byte, 0, segment)
 }
 
 func (s *segments) put(b []byte) {
-	if cap(b) != segment {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.free) < mostFree {
-		s.free = append(s.free, (*[segment]byte)(b[:segment]))
+	if cap(b) == segment {
+		s.pool.Put((*[segment]byte)(b[:segment]))
 	}
 }
 
