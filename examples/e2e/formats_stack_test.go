@@ -78,14 +78,11 @@ func TestSchemasToFiles(t *testing.T) {
 	}
 	at := 1 + rng.IntN(perPartition-1)
 	produce(0, at)
-	eventually(t, 30*time.Second, "a plugin", func() error {
-		pid := p.worker.children()["hdfs"]
-		if pid == 0 {
-			return fmt.Errorf("children %v", p.worker.children())
-		}
-		t.Logf("after %d records: kill -9 of a plugin", at)
-		return syscall.Kill(pid, syscall.SIGKILL)
-	})
+	pid := p.worker.named("hdfs", len(classes))[0]
+	t.Logf("after %d records: kill -9 of a plugin", at)
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
 	produce(at, perPartition)
 	eventually(t, time.Minute, "WebHDFS", func() error { return get(s.WebHDFSURL()+"/webhdfs/v1/?op=LISTSTATUS", nil) }) // its first answer is slow
 	for name := range classes {

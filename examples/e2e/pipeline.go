@@ -190,24 +190,40 @@ func (p *process) stop() {
 func (p *process) children() map[string]int {
 	out := map[string]int{}
 	for _, pid := range p.family() {
-		if exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid)); err == nil {
-			out[filepath.Base(exe)] = pid
+		if name := binary(pid); name != "" {
+			out[name] = pid
 		}
 	}
 	return out
 }
 
-// child waits until this process has started another with a binary of this name, and gives its id. It is never 0, which stands for the
-// test itself where a signal is sent.
-func (p *process) child(name string) (pid int) {
+// child waits until this process has just one other with a binary of this name, and gives its id: one that has validated a configuration
+// is kept for some seconds beside those of connectors. It is never 0, which stands for the test itself where a signal is sent.
+func (p *process) child(name string) int {
 	p.t.Helper()
-	eventually(p.t, patience, "a process of "+name, func() error {
-		if pid = p.children()[name]; pid == 0 {
-			return fmt.Errorf("children %v", p.children())
+	return p.named(name, 1)[0]
+}
+
+// named waits until there are so many of a name.
+func (p *process) named(name string, most int) (pids []int) {
+	p.t.Helper()
+	eventually(p.t, patience, fmt.Sprintf("%d processes of %s", most, name), func() error {
+		pids = slices.DeleteFunc(p.family(), func(pid int) bool { return binary(pid) != name })
+		if len(pids) != most {
+			return fmt.Errorf("there are %v; children %v", pids, p.children())
 		}
 		return nil
 	})
-	return pid
+	return pids
+}
+
+// binary is the name of what a process runs; empty when it has ended.
+func binary(pid int) string {
+	exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
+	if err != nil {
+		return ""
+	}
+	return filepath.Base(exe)
 }
 
 // killChild kills a process that this one started: that which is there when the signal is sent.
