@@ -464,3 +464,27 @@ func TestClientLogGoesToOurs(t *testing.T) {
 type writer func([]byte) (int, error)
 
 func (w writer) Write(p []byte) (int, error) { return w(p) }
+
+// Who has lost its place in the group to another consumer of the same task takes it back when it is started again: the other may be one
+// that was paused, and knows late that it is not to run the task any more. Nobody gives up for good.
+func TestTakesItsPlaceBack(t *testing.T) {
+	b := embeddedtest.Start(t)
+	embeddedtest.CreateTopic(t, b, "events", 1)
+	var before *running
+	for round := range 3 {
+		s := newStore()
+		r := start(t, config(b, 0, "events"), newFakePlugin(t, s))
+		if before != nil {
+			var e *connectors.Error
+			if err := before.wait(); !errors.As(err, &e) || e.Code != connectors.CodeRetriable || !strings.Contains(e.Error(), "takes it back") {
+				t.Fatalf("round %d: error %v", round, err)
+			}
+		}
+		embeddedtest.Produce(t, b, documents("events", 1, 10)...)
+		eventually(t, "the records of this round", func() bool { n, _ := s.total(); return n >= 10 }, r)
+		before = r
+	}
+	if _, err := before.stop(); err != nil {
+		t.Error(err)
+	}
+}

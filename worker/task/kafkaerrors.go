@@ -34,7 +34,9 @@ func (r *run) fatal(err error) *connectors.Error {
 	switch k.Code() {
 	case kafka.ErrFencedInstanceID:
 		r.fenced = true
-		return connectors.Fatal("reading records", err, "another worker runs this task now, and this one gives way")
+		// Not for good: it may be one that was paused and woke up, whose client takes its place back before it learns that
+		// somebody else has its work since. Whoever is not to run the task is told so; whoever is, comes back.
+		return connectors.Retriable("reading records", err, "another consumer has taken this one's place; who is to run the task takes it back")
 	case kafka.ErrTopicAuthorizationFailed, kafka.ErrGroupAuthorizationFailed, kafka.ErrClusterAuthorizationFailed, kafka.ErrAuthentication, kafka.ErrSaslAuthenticationFailed:
 		return kafkaFailure("reading records", err)
 	}
