@@ -119,7 +119,7 @@ func TestNewerTaskFencesOlder(t *testing.T) {
 	newer := start(t, config(b, 0, "events"), newFakePlugin(t, s))
 	err := older.wait()
 	var e *connectors.Error
-	if !errors.As(err, &e) || e.Code != connectors.CodeFatal || !strings.Contains(e.Error(), "another worker runs this task") {
+	if !errors.As(err, &e) || e.Code != connectors.CodeRetriable || !strings.Contains(e.Error(), "takes it back") {
 		t.Errorf("older task ended with %v", err)
 	}
 	embeddedtest.Produce(t, b, documents("events", 1, 10)...)
