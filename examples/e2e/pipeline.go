@@ -198,7 +198,7 @@ func (p *process) children() map[string]int {
 }
 
 // child waits until this process has just one other with a binary of this name, and gives its id: one that has validated a configuration
-// is kept for some seconds beside those of connectors. It is never 0, which stands for the test itself where a signal is sent.
+// is kept for a moment beside those of connectors. It is never 0, which stands for the test itself where a signal is sent.
 func (p *process) child(name string) int {
 	p.t.Helper()
 	return p.named(name, 1)[0]

@@ -12,7 +12,7 @@ import (
 
 const (
 	validateWithin = 10 * time.Second
-	spareFor       = 5 * time.Second // who makes many connectors asks again at once
+	spareFor       = time.Second // who makes many connectors asks again at once; it takes some 15 MB
 	sparesMost     = 4               // of all plugins together
 )
 
