@@ -13,7 +13,7 @@ import (
 const (
 	validateWithin = 10 * time.Second
 	spareFor       = time.Second // who makes many connectors asks again at once; it takes some 15 MB
-	sparesMost     = 4               // of all plugins together
+	sparesMost     = 4           // of all plugins together
 )
 
 // Validate checks a configuration in a process in which nothing else happens meanwhile. To start one is most of what a validation
