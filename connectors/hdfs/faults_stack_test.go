@@ -157,7 +157,7 @@ func goesOn(t *testing.T, d *driver, records int64) {
 // nothing is there twice, and nothing is left over.
 func TestStackFaults(t *testing.T) {
 	const full = "dfs.datanode.du.reserved=1000000000000000"
-	rng := seed(t)
+	rng := stack.Seed(t)
 	s := stack.Own(t, stack.Options{Env: map[string]string{"STACK_HDFS_HEAP": "160m", "STACK_HDFS_SETTINGS": full}}, stack.HDFS)
 	do := func(what string, f func(context.Context) error) {
 		t.Helper()

@@ -13,7 +13,7 @@ import (
 // The active namenode changes under writers of all kinds: in good order, and because it hangs or dies, in an order by chance. Nothing is lost and
 // nothing is there twice.
 func TestStackFailover(t *testing.T) {
-	rng := seed(t)
+	rng := stack.Seed(t)
 	s := stack.Own(t, stack.Options{Env: map[string]string{
 		"STACK_NAMENODES": "2", "STACK_DATANODES": "2", "STACK_HDFS_HEAP": "160m",
 	}}, stack.HDFS)

@@ -30,7 +30,7 @@ func TestBurst(t *testing.T) {
 		tasks    = 3
 		overhead = 150 << 20 // of the processes themselves, beside the buffers that are set
 	)
-	rng := seed(t)
+	rng := stack.Seed(t)
 	s := stack.Shared(t, stack.Kafka, stack.HDFS, stack.Elasticsearch)
 	topic := fmt.Sprintf("burst-%d", rng.Uint32())
 	p := startPipeline(t, s.KafkaBootstrap(), topic, "--buffer-bytes", strconv.Itoa(buffer))

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/sluice-connect/sluice/examples/stack"
 )
 
 // Programs that others have published work with sluice as they do with Kafka Connect. The test has the tag because it needs Python
@@ -151,7 +153,7 @@ func schemathesis(t *testing.T, p *pipeline, program string) {
 		t.Helper()
 		args := []string{
 			"run", p.rest + "/openapi.json", "--exclude-checks", notOurs, "--max-examples", "30",
-			"--continue-on-failure", "--no-shrink", "--no-color", "--warnings", "off", "--seed", strconv.Itoa(int(seed(t).Int32())),
+			"--continue-on-failure", "--no-shrink", "--no-color", "--warnings", "off", "--seed", strconv.Itoa(int(stack.Seed(t).Int32())),
 			"--request-timeout", "120", "--suppress-health-check", "all", // that making requests takes long says nothing of the answers
 		}
 		cmd := exec.Command(program, slices.Concat(global, args, more)...)

@@ -18,7 +18,7 @@ import (
 // everything once while nobody is alive, and in the end there are few files, with everything once, and nothing beside them.
 func TestCompactionUnderKills(t *testing.T) {
 	const events, tasks, kills = 4_800, 3, 6
-	rng := seed(t)
+	rng := stack.Seed(t)
 	s := stack.Shared(t, stack.Kafka, stack.HDFS)
 	topic := fmt.Sprintf("small-%d", rng.Uint32())
 	p := startPipeline(t, s.KafkaBootstrap(), topic)

@@ -28,7 +28,7 @@ const clickSchema = `{"type":"struct","fields":[{"type":"string","field":"userNa
 // bad one at least once in the dead letter queue of each, and none in the wrong place.
 func TestDeadLettersUnderKills(t *testing.T) {
 	const records, tasks = 20_000, 3
-	rng := seed(t)
+	rng := stack.Seed(t)
 	s := stack.Shared(t, stack.Kafka, stack.HDFS, stack.Elasticsearch)
 	topic := fmt.Sprintf("bad-%d", rng.Uint32())
 	client, err := kgo.NewClient(kgo.SeedBrokers(s.KafkaBootstrap()), kgo.DefaultProduceTopic(topic), kgo.RecordPartitioner(kgo.ManualPartitioner()))

@@ -20,7 +20,7 @@ import (
 // every method, with odd headers, bodies, names and parameters. None of them changes anything that outlives it.
 func TestSameAnswersToOddRequests(t *testing.T) {
 	s := stack.Shared(t, stack.Kafka, stack.Connect)
-	name := fmt.Sprintf("odd-%d", seed(t).Uint32())
+	name := fmt.Sprintf("odd-%d", stack.Seed(t).Uint32())
 	requests := oddRequests()
 	connect := &differ{t: t, url: s.ConnectURL(), name: name + "-connect", dir: t.TempDir()}
 	sluice := &differ{t: t, url: startPipeline(t, s.KafkaBootstrap(), "").rest, name: name + "-sluice", dir: connect.dir}

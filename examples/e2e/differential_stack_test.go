@@ -28,7 +28,7 @@ import (
 // consumer group, in which members of the one can outlive it and be in the way of the other.
 func TestSameAnswersAsKafkaConnect(t *testing.T) {
 	s := stack.Shared(t, stack.Kafka, stack.Connect)
-	name := fmt.Sprintf("diff-%d", seed(t).Uint32())
+	name := fmt.Sprintf("diff-%d", stack.Seed(t).Uint32())
 	connect := &differ{t: t, url: s.ConnectURL(), name: name + "-connect", dir: t.TempDir()}
 	sluice := &differ{t: t, url: startPipeline(t, s.KafkaBootstrap(), "").rest, name: name + "-sluice", dir: connect.dir}
 	fill(t, s.KafkaBootstrap(), connect.name)

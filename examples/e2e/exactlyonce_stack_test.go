@@ -16,7 +16,7 @@ import (
 // twice and the worker once, at random moments of the load.
 func TestExactlyOnceUnderKills(t *testing.T) {
 	const events, tasks = 100_000, 3
-	rng := seed(t)
+	rng := stack.Seed(t)
 	s := stack.Shared(t, stack.Kafka, stack.HDFS, stack.Elasticsearch)
 	topic := fmt.Sprintf("clicks-%d", rng.Uint32())
 	p := startPipeline(t, s.KafkaBootstrap(), topic)

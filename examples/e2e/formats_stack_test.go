@@ -28,7 +28,7 @@ import (
 // although the plugin is killed meanwhile. Python's libraries read the files.
 func TestSchemasToFiles(t *testing.T) {
 	const perPartition, partitions = 3000, 3
-	rng := seed(t)
+	rng := stack.Seed(t)
 	s := stack.Shared(t, stack.Kafka, stack.HDFS)
 	topic := fmt.Sprintf("orders-%d", rng.Uint32())
 	client, err := kgo.NewClient(kgo.SeedBrokers(s.KafkaBootstrap()), kgo.RecordPartitioner(kgo.ManualPartitioner()))

@@ -16,7 +16,7 @@ import (
 // machine: some times what it takes there until the worker answers at all and the namenode lists a few folders.
 func TestRecoveryOfHDFS(t *testing.T) {
 	const tasks, limit, times = 3, 5 * time.Second, 5
-	rng := seed(t)
+	rng := stack.Seed(t)
 	s := stack.Shared(t, stack.Kafka, stack.HDFS)
 	topic := fmt.Sprintf("recovery-%d", rng.Uint32())
 	p := startPipeline(t, s.KafkaBootstrap(), topic)

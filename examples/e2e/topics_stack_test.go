@@ -17,7 +17,7 @@ import (
 // A running connector that is given another topic reads that one, at once. To Kafka its tasks are members that return.
 func TestTopicsChange(t *testing.T) {
 	s := stack.Shared(t, stack.Kafka)
-	suffix := seed(t).Uint32()
+	suffix := stack.Seed(t).Uint32()
 	before, after := fmt.Sprintf("before-%d", suffix), fmt.Sprintf("after-%d", suffix)
 	p := startPipeline(t, s.KafkaBootstrap(), before)
 	second := startPipeline(t, s.KafkaBootstrap(), after) // for its page

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sluice-connect/sluice/examples/stack"
 	"github.com/sluice-connect/sluice/worker/embedded/embeddedtest"
 )
 
@@ -125,7 +126,7 @@ func (m *member) metric(name string) (float64, error) {
 func TestKilledWorkers(t *testing.T) {
 	t.Parallel()
 	const tasks, session, aim = 6, 4 * time.Second, 2 * time.Second // beside the session
-	rng, p := seed(t), startTempo(t)
+	rng, p := stack.Seed(t), startTempo(t)
 	c := newCluster(t, embeddedtest.Start(t).Bootstrap(), tasks, "session.timeout.ms", strconv.FormatInt(session.Milliseconds(), 10), "heartbeat.interval.ms", "200")
 	for range 3 {
 		c.add()
