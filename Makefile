@@ -8,6 +8,8 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 COMMIT  ?= $(shell git rev-parse --short=16 HEAD 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 GOBUILD := go build -trimpath -ldflags '$(LDFLAGS)'
+# Without C: a plugin binary runs on any Linux, and keeps no C library in memory.
+GOPLUGIN := CGO_ENABLED=0 $(GOBUILD)
 PLUGINS := file hdfs elasticsearch
 
 GOLANGCI_VERSION := v2.15.0
@@ -22,7 +24,7 @@ build: ## build bin/sluice, bin/sluice-web and bin/plugins/*
 	@mkdir -p bin/plugins
 	$(GOBUILD) -o bin/sluice ./worker
 	$(GOBUILD) -o bin/sluice-web ./web
-	@for p in $(PLUGINS); do echo "$(GOBUILD) -o bin/plugins/$$p ./plugins/$$p"; $(GOBUILD) -o bin/plugins/$$p ./plugins/$$p; done
+	@for p in $(PLUGINS); do echo "$(GOPLUGIN) -o bin/plugins/$$p ./plugins/$$p"; $(GOPLUGIN) -o bin/plugins/$$p ./plugins/$$p; done
 
 .PHONY: demo
 demo: build ## run the whole pipeline and leave it running until Ctrl-C
