@@ -31,7 +31,7 @@ type Plugin interface {
 
 // maxUnsent bounds the batches that wait for the sender, and the builders that wait for records. Credit bounds their bytes; this bounds
 // the builders' spare memory when a plugin does not read.
-const maxUnsent = 8
+const maxUnsent = 3
 
 // link is the plugin as the polling goroutine sees it: commands go out without blocking, events come in by a channel.
 type link struct {
