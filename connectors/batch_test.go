@@ -63,6 +63,25 @@ func TestBuilderRoundTrip(t *testing.T) {
 	})
 }
 
+func TestBuilderGrows(t *testing.T) {
+	const records, size = 1000, 100
+	value := make([]byte, size)
+	var b *Builder
+	got := testing.AllocsPerRun(10, func() {
+		b = new(Builder)
+		b.Grow(records, records*size)
+		for i := range records {
+			b.Append(int64(i), int64(i), nil, value)
+		}
+	})
+	if got > 6 { // the builder and its five columns
+		t.Errorf("%v allocations", got)
+	}
+	if b.Len() != records {
+		t.Errorf("%d records", b.Len())
+	}
+}
+
 func TestNewBatchRefusesMalformedColumns(t *testing.T) {
 	good := func() Columns {
 		return Columns{Records: 2, ValueLengths: []int32{1, 2}, Arena: []byte("abc")}

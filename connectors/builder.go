@@ -1,6 +1,9 @@
 package connectors
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // Builder collects records of one partition into columns. The zero value is ready; Reset makes it ready again with the
 // same memory. It is used by one goroutine.
@@ -16,6 +19,16 @@ type Builder struct {
 // the schemas is shared.
 func (b *Builder) Describe(topic string, keySchema, valueSchema []byte) {
 	b.c.Topic, b.c.KeySchema, b.c.ValueSchema = topic, keySchema, valueSchema
+}
+
+// Grow makes room for that many records, with so many bytes of keys and values together.
+func (b *Builder) Grow(records, bytes int) {
+	c := &b.c
+	c.Arena = slices.Grow(c.Arena, bytes)
+	c.OffsetDeltas = slices.Grow(c.OffsetDeltas, records)
+	c.TimestampDeltas = slices.Grow(c.TimestampDeltas, records)
+	c.KeyLengths = slices.Grow(c.KeyLengths, records)
+	c.ValueLengths = slices.Grow(c.ValueLengths, records)
 }
 
 // Append adds a record behind the last one. The bytes are copied. Nil means null. Offsets ascend, and one batch spans

@@ -32,6 +32,7 @@ type partition struct {
 	size     int64               // of it, an upper bound
 	common   common              // of its records
 	lastSent time.Time
+	lastSize struct{ records, bytes int } // of the batch sent last: about what the next one will have
 	account  account
 	underWay []sentBatch // oldest first
 

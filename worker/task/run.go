@@ -384,6 +384,7 @@ func (r *run) collect(p *partition, m *fetch.Record, c common, key, value []byte
 	}
 	if p.builder == nil {
 		p.builder, p.base, p.size, p.common = r.link.builder(), offset, c.size(), c
+		p.builder.Grow(p.lastSize.records, p.lastSize.bytes+p.lastSize.bytes/32)
 		p.builder.Describe(c.topic, c.keySchema, c.valueSchema)
 		r.collected = true
 		if !r.topics[p.Topic] {
@@ -423,6 +424,7 @@ func (r *run) send(p *partition) bool {
 	p.underWay = append(p.underWay, sentBatch{size, r.now})
 	p.sent, p.handed = p.builder.Next(), true
 	p.lastSent = r.now
+	p.lastSize.records, p.lastSize.bytes = columns.Records, len(columns.Arena)
 	if r.cfg.Metrics != nil {
 		r.cfg.Metrics.Sent(columns.Records)
 	}
