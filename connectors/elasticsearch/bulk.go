@@ -3,6 +3,7 @@ package elasticsearch
 import (
 	"bytes"
 	"fmt"
+	"slices"
 )
 
 // op is what a line of a bulk request does.
@@ -35,12 +36,33 @@ type bulk struct {
 	held  [2]int        // records and bytes reserved from the limiter
 	limit int           // most bytes to send at once; 0: as the task
 
-	body     []byte    // the answer
-	outcomes []outcome // of the items sent last
-	zipped   bytes.Buffer
+	answer *answer // nil where there is none to be dealt with
+	zipped bytes.Buffer
+}
+
+// answer is what the service says of the items of a bulk that were sent last.
+type answer struct {
+	body     []byte
+	outcomes []outcome
 }
 
 func (b *bulk) add(it item) { b.items = append(b.items, it) }
+
+// sample is how many items of a bulk tell how large it will be.
+const sample = 256
+
+// expect makes room for so many items, of the size of those that are there, within so many bytes, and some more: a buffer that grows by
+// itself up to there leaves several times its size as garbage, and one that is short by a byte all of it.
+func (b *bulk) expect(items, bytes int) {
+	each := max(len(b.buf)/len(b.items), 1)
+	items = min(items, bytes/each+1)
+	if size := items * each; cap(b.buf) < size {
+		b.buf = slices.Grow(b.buf, size+size/16-len(b.buf))
+	}
+	if cap(b.items) < items {
+		b.items = slices.Grow(b.items, items-len(b.items))
+	}
+}
 
 // payload is the request for the first n items. Items stand in the buffer without gaps.
 func (b *bulk) payload(n int) []byte { return b.buf[b.items[0].start:b.items[n-1].end] }

@@ -30,7 +30,8 @@ type client struct {
 	transport *http.Transport
 	name      string // the addresses, for messages
 	compress  bool
-	zippers   sync.Pool // of *gzip.Writer, which take more memory than a request
+	zippers   sync.Pool    // of *gzip.Writer, which take more memory than a request
+	answers   chan *answer // whose memory is used again
 	pipeline  string
 	body      []byte // of the request that makes an index
 	connect   time.Duration
@@ -43,6 +44,8 @@ const (
 	maxSmallAnswer = 1 << 20  // bytes of an answer that is no bulk answer
 	maxMapping     = 16 << 20 // bytes of an answer with mappings
 	maxItemAnswer  = 8 << 10  // bytes of a bulk answer for each item
+
+	spareAnswers = 2 // they are many only while they are waited for
 
 	sniffPatience = 10 * time.Second // with the list of the nodes
 )
@@ -97,7 +100,7 @@ func newClient(cfg connectors.Config, s *settings) (*client, error) {
 	}
 	return &client{
 		es: es, transport: t, name: strings.Join(s.urls, ","), compress: s.compress, pipeline: s.pipeline, body: s.body,
-		patience: patience{first: s.answer}, connect: s.connect, sniffs: sniff > 0,
+		answers: make(chan *answer, spareAnswers), patience: patience{first: s.answer}, connect: s.connect, sniffs: sniff > 0,
 	}, nil
 }
 
@@ -160,8 +163,9 @@ func (c *client) request(ctx context.Context, r esapi.Request, size, limit int) 
 	return c.do(ctx, r, size, limit, nil)
 }
 
-// do sends a request with a body of size bytes, and gives status, header and body of the answer, in dst's memory.
-func (c *client) do(ctx context.Context, r esapi.Request, size, limit int, dst []byte) (status int, header http.Header, body []byte, err error) {
+// do sends a request with a body of size bytes, and gives status, header and body of the answer. The memory for the body
+// is asked for when it comes; nil means new memory.
+func (c *client) do(ctx context.Context, r esapi.Request, size, limit int, memory func() []byte) (status int, header http.Header, body []byte, err error) {
 	late := c.patience.late.Load()
 	if answer := c.patience.after(late); answer > 0 {
 		began := time.Now()
@@ -172,13 +176,17 @@ func (c *client) do(ctx context.Context, r esapi.Request, size, limit int, dst [
 	}
 	res, err := r.Do(ctx, c.es)
 	if err != nil {
-		return 0, nil, dst, err
+		return 0, nil, nil, err
 	}
 	if res.Body == nil {
-		return res.StatusCode, res.Header, dst[:0], nil
+		return res.StatusCode, res.Header, nil, nil
 	}
 	defer res.Body.Close()
-	body, err = readAll(res.Body, limit, dst[:0])
+	var dst []byte
+	if memory != nil {
+		dst = memory()[:0]
+	}
+	body, err = readAll(res.Body, limit, dst)
 	return res.StatusCode, res.Header, body, err
 }
 
@@ -201,7 +209,7 @@ func readAll(r io.Reader, limit int, dst []byte) ([]byte, error) {
 	}
 }
 
-// bulk sends the first n items of b and reads what became of them into b.outcomes. home is where documents go that name no index.
+// bulk sends the first n items of b and reads what became of them into b.answer, until done is called. home is where documents go that name no index.
 func (c *client) bulk(ctx context.Context, home string, b *bulk, n int) *failure {
 	payload := b.payload(n)
 	r := esapi.BulkRequest{FilterPath: bulkFilter, Pipeline: c.pipeline, Header: http.Header{}}
@@ -219,21 +227,52 @@ func (c *client) bulk(ctx context.Context, home string, b *bulk, n int) *failure
 		r.Header.Set("Content-Encoding", "gzip")
 		r.Body = bytes.NewReader(b.zipped.Bytes())
 	}
-	status, header, body, err := c.do(ctx, r, len(payload), maxSmallAnswer+n*maxItemAnswer, b.body)
-	b.body = body
+	status, header, body, err := c.do(ctx, r, len(payload), maxSmallAnswer+n*maxItemAnswer, func() []byte {
+		b.answer = c.answer()
+		return b.answer.body
+	})
+	if b.answer != nil {
+		b.answer.body = body
+	}
 	switch {
 	case err != nil && status < 400:
 		return unreached(err)
 	case status < 200 || status >= 300:
 		return refused(status, header, body)
 	}
-	if b.outcomes, err = parseAnswer(body, n, b.outcomes); err != nil {
+	if b.answer == nil { // without a body
+		b.answer = c.answer()
+	}
+	if b.answer.outcomes, err = parseAnswer(body, n, b.answer.outcomes); err != nil {
 		return &failure{
 			cause: causeConnection, code: connectors.CodeRetriable, err: fmt.Errorf("unreadable answer: %w", err),
 			hint: "check whether connection.url leads to Elasticsearch itself",
 		}
 	}
 	return nil
+}
+
+// answer gives memory for an answer.
+func (c *client) answer() *answer {
+	select {
+	case a := <-c.answers:
+		return a
+	default:
+		return new(answer)
+	}
+}
+
+// done gives the memory of an answer back, unless that is unusually large.
+func (c *client) done(b *bulk) {
+	a := b.answer
+	b.answer = nil
+	if a == nil || cap(a.body) > maxSmallAnswer {
+		return
+	}
+	select {
+	case c.answers <- a:
+	default:
+	}
 }
 
 // zip compresses a payload into b.zipped.

@@ -117,6 +117,7 @@ func (w *writer) deliver(b *bulk) {
 			return
 		case f == nil:
 			f = w.settle(b, n, &t)
+			w.task.client.done(b)
 		case w.shrink(b, n, f, &t):
 			continue
 		}
@@ -140,6 +141,9 @@ func (w *writer) send(b *bulk, n int) *failure {
 	w.task.limiter.sending()
 	began := time.Now()
 	f := w.task.client.bulk(w.ctx, w.home, b, n)
+	if f != nil {
+		w.task.client.done(b)
+	}
 	switch {
 	case f == nil:
 		w.task.limiter.faster()
@@ -205,10 +209,10 @@ func (w *writer) settle(b *bulk, n int, t *trial) *failure {
 	var firstStatus, count, done, conflicts, stale int
 	code, index, block := connectors.CodeRetriable, false, false
 	for i := range n {
-		o, it := &b.outcomes[i], &b.items[i]
+		o, it := &b.answer.outcomes[i], &b.items[i]
 		var e *serverError
 		if o.to > 0 {
-			e = parseItemError(b.body[o.from:o.to])
+			e = parseItemError(b.answer.body[o.from:o.to])
 		}
 		switch o.verdict = judge(it.op, o.status, e); o.verdict {
 		case stored:
@@ -272,7 +276,7 @@ func (w *writer) settle(b *bulk, n int, t *trial) *failure {
 func (w *writer) repeat(b *bulk, n int) {
 	var late map[uint64]bool
 	b.keep(n, func(i int) bool {
-		switch o := &b.outcomes[i]; o.verdict {
+		switch o := &b.answer.outcomes[i]; o.verdict {
 		case again, missing, blocked, unwritable:
 			if sum := b.items[i].sum; sum != 0 {
 				if late == nil {

@@ -82,7 +82,7 @@ func (t *task) bulk() *bulk {
 // recycle keeps a bulk's memory for the next one, unless it is unusually large or there are as many as requests under way. The
 // garbage collector would empty a pool several times a second, and buffers that grow anew cost more than all else here.
 func (t *task) recycle(b *bulk) {
-	if cap(b.buf) > 2*t.set.bulkBytes+(1<<16) || cap(b.body) > maxSmallAnswer {
+	if cap(b.buf) > 2*t.set.bulkBytes+(1<<16) {
 		return
 	}
 	b.reset()

@@ -108,6 +108,9 @@ func (w *writer) fill(enc *encoder, b *connectors.Batch, i int, invalid *dropped
 		if len(o.items) >= set.batch {
 			break
 		}
+		if len(o.items) == sample {
+			o.expect(set.batch, set.bulkBytes)
+		}
 		size, n := len(o.buf), len(o.items)
 		if err := enc.append(o, b, i); err != nil {
 			w.leaveOut(b.Offset(i), err, invalid)
