@@ -255,7 +255,7 @@ func TestCommitFailures(t *testing.T) {
 			})
 			s := newStore()
 			cfg := config(b, 0, "events")
-			cfg.Consumer["session.timeout.ms"] = "20000" // the client may look for the coordinator for some seconds
+			cfg.Consumer["session.timeout.ms"] = "60000" // the client may look for the coordinator for half a minute: its heartbeats drop the connection that it makes
 			r := start(t, cfg, newFakePlugin(t, s))
 			eventually(t, "the commit", func() bool { return embeddedtest.Committed(t, b, group)[tp("events", 0)] == 10 }, r)
 			if refused.Load() < 3 {
