@@ -142,14 +142,13 @@ func (c *Config) consumerConfig() *kafka.ConfigMap {
 		"auto.offset.reset":                  "earliest",
 		"check.crcs":                         "true",
 		"enable.metrics.push":                "false",
-		"fetch.queue.backoff.ms":             "3",      // the default of a second halves the throughput when the queue is small
-		"heartbeat.interval.ms":              "1000",   // tells of a rebalance, for which the others wait
-		"max.partition.fetch.bytes":          "524288", // a record in the queue takes half a kilobyte beside its content: small ones of 1 MiB would take 4
-		"queued.max.messages.kbytes":         "4096",   // per task
-		"queued.min.messages":                "1500",   // per partition; with fewer left more are fetched, which takes as long as a fast sink needs for these
-		"session.timeout.ms":                 "10000",  // a static member's partitions wait that long when it is gone for good
-		"statistics.interval.ms":             "10000",  // for lag
-		"topic.metadata.refresh.interval.ms": "10000",  // new topics and partitions
+		"fetch.queue.backoff.ms":             "5",     // the default of a second halves the throughput when the queue is small
+		"heartbeat.interval.ms":              "1000",  // tells of a rebalance, for which the others wait
+		"queued.max.messages.kbytes":         "4096",  // per task
+		"queued.min.messages":                "500",   // per partition; each costs half a kilobyte beside its content
+		"session.timeout.ms":                 "10000", // a static member's partitions wait that long when it is gone for good
+		"statistics.interval.ms":             "10000", // for lag
+		"topic.metadata.refresh.interval.ms": "10000", // new topics and partitions
 		"log.connection.close":               "false",
 	}
 	maps.Copy(props, c.Consumer)
