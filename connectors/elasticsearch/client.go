@@ -30,8 +30,8 @@ type client struct {
 	transport *http.Transport
 	name      string // the addresses, for messages
 	compress  bool
-	zippers   sync.Pool    // of *gzip.Writer, which take more memory than a request
-	answers   chan *answer // whose memory is used again
+	zippers   sync.Pool // of *gzip.Writer, which take more memory than a request
+	answers   spares[answer]
 	pipeline  string
 	body      []byte // of the request that makes an index
 	connect   time.Duration
@@ -100,7 +100,7 @@ func newClient(cfg connectors.Config, s *settings) (*client, error) {
 	}
 	return &client{
 		es: es, transport: t, name: strings.Join(s.urls, ","), compress: s.compress, pipeline: s.pipeline, body: s.body,
-		answers: make(chan *answer, spareAnswers), patience: patience{first: s.answer}, connect: s.connect, sniffs: sniff > 0,
+		answers: make(spares[answer], spareAnswers), patience: patience{first: s.answer}, connect: s.connect, sniffs: sniff > 0,
 	}, nil
 }
 
@@ -164,7 +164,7 @@ func (c *client) request(ctx context.Context, r esapi.Request, size, limit int) 
 }
 
 // do sends a request with a body of size bytes, and gives status, header and body of the answer. The memory for the body
-// is asked for when it comes; nil means new memory.
+// is asked for when there is one; nil means new memory.
 func (c *client) do(ctx context.Context, r esapi.Request, size, limit int, memory func() []byte) (status int, header http.Header, body []byte, err error) {
 	late := c.patience.late.Load()
 	if answer := c.patience.after(late); answer > 0 {
@@ -178,15 +178,14 @@ func (c *client) do(ctx context.Context, r esapi.Request, size, limit int, memor
 	if err != nil {
 		return 0, nil, nil, err
 	}
+	if memory != nil {
+		body = memory()[:0]
+	}
 	if res.Body == nil {
-		return res.StatusCode, res.Header, nil, nil
+		return res.StatusCode, res.Header, body, nil
 	}
 	defer res.Body.Close()
-	var dst []byte
-	if memory != nil {
-		dst = memory()[:0]
-	}
-	body, err = readAll(res.Body, limit, dst)
+	body, err = readAll(res.Body, limit, body)
 	return res.StatusCode, res.Header, body, err
 }
 
@@ -228,7 +227,7 @@ func (c *client) bulk(ctx context.Context, home string, b *bulk, n int) *failure
 		r.Body = bytes.NewReader(b.zipped.Bytes())
 	}
 	status, header, body, err := c.do(ctx, r, len(payload), maxSmallAnswer+n*maxItemAnswer, func() []byte {
-		b.answer = c.answer()
+		b.answer = c.answers.get()
 		return b.answer.body
 	})
 	if b.answer != nil {
@@ -240,9 +239,6 @@ func (c *client) bulk(ctx context.Context, home string, b *bulk, n int) *failure
 	case status < 200 || status >= 300:
 		return refused(status, header, body)
 	}
-	if b.answer == nil { // without a body
-		b.answer = c.answer()
-	}
 	if b.answer.outcomes, err = parseAnswer(body, n, b.answer.outcomes); err != nil {
 		return &failure{
 			cause: causeConnection, code: connectors.CodeRetriable, err: fmt.Errorf("unreadable answer: %w", err),
@@ -252,16 +248,6 @@ func (c *client) bulk(ctx context.Context, home string, b *bulk, n int) *failure
 	return nil
 }
 
-// answer gives memory for an answer.
-func (c *client) answer() *answer {
-	select {
-	case a := <-c.answers:
-		return a
-	default:
-		return new(answer)
-	}
-}
-
 // done gives the memory of an answer back, unless that is unusually large.
 func (c *client) done(b *bulk) {
 	a := b.answer
@@ -269,10 +255,7 @@ func (c *client) done(b *bulk) {
 	if a == nil || cap(a.body) > maxSmallAnswer {
 		return
 	}
-	select {
-	case c.answers <- a:
-	default:
-	}
+	c.answers.put(a)
 }
 
 // zip compresses a payload into b.zipped.

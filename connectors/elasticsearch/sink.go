@@ -101,6 +101,6 @@ func (Sink) Start(_ context.Context, cfg connectors.Config, rt connectors.Runtim
 	t := &task{set: set, format: rt.Records(), client: c, m: newInstruments(rt.Metrics()), log: rt.Logger()}
 	t.limiter = newLimiter(set.inFlight, set.records, set.bytes, t.m)
 	t.sizes = newSizes(set.bulkBytes)
-	t.spare = make(chan *bulk, set.inFlight+2) // one that waits for its turn, and one that is being filled
+	t.spare = make(spares[bulk], set.inFlight+2) // those under way, one that waits for its turn, and one that is being filled
 	return t, nil
 }

@@ -17,7 +17,7 @@ type task struct {
 	sizes   *sizes
 	m       *instruments
 	log     *slog.Logger
-	spare   chan *bulk  // whose memory is used again
+	spare   spares[bulk]
 	known   atomic.Bool // the service has said who it is
 }
 
@@ -69,25 +69,11 @@ func (t *task) identify(ctx context.Context) *failure {
 	return nil
 }
 
-// bulk gives an empty bulk.
-func (t *task) bulk() *bulk {
-	select {
-	case b := <-t.spare:
-		return b
-	default:
-		return new(bulk)
-	}
-}
-
-// recycle keeps a bulk's memory for the next one, unless it is unusually large or there are as many as requests under way. The
-// garbage collector would empty a pool several times a second, and buffers that grow anew cost more than all else here.
+// recycle keeps a bulk's memory for the next one, unless it is unusually large.
 func (t *task) recycle(b *bulk) {
 	if cap(b.buf) > 2*t.set.bulkBytes+(1<<16) {
 		return
 	}
 	b.reset()
-	select {
-	case t.spare <- b:
-	default:
-	}
+	t.spare.put(b)
 }

@@ -100,7 +100,7 @@ func (w *writer) fill(enc *encoder, b *connectors.Batch, i int, invalid *dropped
 		return i
 	}
 	if w.open == nil {
-		w.open = w.task.bulk()
+		w.open = w.task.spare.get()
 		w.due = time.Now().Add(w.task.set.linger)
 	}
 	o, set := w.open, &w.task.set
